@@ -1,0 +1,52 @@
+# The verbs of this house. Each sets up what it needs, on a machine with Python 3.11+ and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help setup demo test check marked bench lock artifacts clean
+
+help: ## show the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(VENV)/.ready ## a virtual environment with the locked dependencies
+
+demo: setup ## a street of homes trades a whole day; the audit proves it
+	$(BIN)/merit demo
+
+test: setup ## every test that needs nothing but Python
+	$(BIN)/python -m pytest -n 2 -q
+
+check: setup ## format, lint, types, import rules, artifacts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts.artifacts --check
+
+marked: setup ## the tests that need Node, Chromium, anvil or the sim extra, and the long ones
+	$(BIN)/python -m pytest -q -m 'slow or sim or node or anvil or browser'
+
+bench: setup ## one figure a line, beside its base in the same run
+	$(BIN)/python -m bench.clearing
+	$(BIN)/python -m bench.gas
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--extra sim pyproject.toml -o requirements/sim.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		pyproject.toml -o requirements/run.lock
+
+artifacts: setup ## compile the contracts and write contracts/artifacts/
+	$(BIN)/python -m contracts.artifacts
+
+clean: ## remove what the verbs made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist merit-demo merit-data

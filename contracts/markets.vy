@@ -1,0 +1,105 @@
+# pragma version 0.4.3
+"""
+@title Markets: terms that are given once and never change
+@license Apache-2.0
+@notice A grid operator opens a market under a number. Other terms are another market, so a signed order cannot come to mean
+    something else.
+@dev A market is one word: fee account 32 bits (low), fee cap 48, period 32, lead 32, window 32, uniform 1. No open market is zero.
+"""
+
+from . import escrow
+from . import roles
+
+uses: escrow
+uses: roles
+
+markets: uint256[2**32]
+
+
+event MarketOpened:
+    market: indexed(uint256)
+    fee_account: indexed(uint256)
+    fee_cap: uint256
+    period_seconds: uint256
+    lead_seconds: uint256
+    window_seconds: uint256
+    uniform: bool
+
+
+@external
+@view
+def market(number: uint32) -> (uint256, uint256, uint256, uint256, uint256, bool):
+    """
+    @return Fee account, fee cap (micro per kWh), period, lead and window (seconds), and whether a session has one rate;
+        zeros when the market is not open.
+    """
+    word: uint256 = self.markets[number]
+    return (
+        word & (2**32 - 1),
+        word >> 32 & (2**48 - 1),
+        self._period(word),
+        self._lead(word),
+        self._window(word),
+        word >> 176 != 0,
+    )
+
+
+@external
+def open_market(
+    number: uint32,
+    fee_account: uint32,
+    fee_cap: uint48,
+    period_seconds: uint32,
+    lead_seconds: uint32,
+    window_seconds: uint32,
+    uniform: bool,
+):
+    """
+    @notice Open the market `number` for good.
+    @param fee_account Receives the fees.
+    @param fee_cap The highest fee of a trade, in micro per kWh.
+    @param period_seconds Delivery periods start at its multiples.
+    @param lead_seconds The gate closes this long before delivery starts.
+    @param window_seconds A session may be settled until this long after delivery started.
+    @param uniform Whether all trades of a session have one rate.
+    """
+    assert roles._has(roles.GRID_OPERATOR), "roles: not a grid operator"
+    assert number != 0, "markets: number is zero"
+    assert self.markets[number] == 0, "markets: open already"
+    assert escrow._exists(convert(fee_account, uint256)), "markets: no such fee account"
+    assert period_seconds != 0, "markets: period is zero"
+    self.markets[number] = (
+        convert(fee_account, uint256)
+        | convert(fee_cap, uint256) << 32
+        | convert(period_seconds, uint256) << 80
+        | convert(lead_seconds, uint256) << 112
+        | convert(window_seconds, uint256) << 144
+        | convert(uniform, uint256) << 176
+    )
+    log MarketOpened(
+        market=convert(number, uint256),
+        fee_account=convert(fee_account, uint256),
+        fee_cap=convert(fee_cap, uint256),
+        period_seconds=convert(period_seconds, uint256),
+        lead_seconds=convert(lead_seconds, uint256),
+        window_seconds=convert(window_seconds, uint256),
+        uniform=uniform,
+    )
+
+
+@internal
+@pure
+def _period(word: uint256) -> uint256:
+    return word >> 80 & (2**32 - 1)
+
+
+@internal
+@pure
+def _lead(word: uint256) -> uint256:
+    return word >> 112 & (2**32 - 1)
+
+
+@internal
+@pure
+def _window(word: uint256) -> uint256:
+    return word >> 144 & (2**32 - 1)

@@ -1,0 +1,63 @@
+"""Every check on an incoming order, in order of precedence: the first that fails is the answer.
+
+     1  malformed-order         (at the edge: the bytes make no order)
+     2  bad-signature           nobody's canonical signature of this digest
+     3  wrong-market            another node, or a product not traded here
+     4  not-a-delivery-start    no delivery period begins then
+     5  unknown-asset, asset-not-current, orders-voided, not-authorised
+     6  gate-not-open, gate-closed
+     7  order-expired           ends before the gate closes
+     8  size-out-of-bounds      energy, then limit
+     9  preferences-unknown
+    10  order-cancelled         this very order was taken back before
+    11  own-crossing            the account could trade with itself
+    12  short-of-collateral     free credit does not cover the worst case
+
+An order that is already held is not refused: it is answered as it was the first time.
+Steps 3 to 9 look at the order alone and stand here; 10 to 12 need the session and stand in `market.py`.
+"""
+
+from exchange.delivery import Market
+from exchange.errors import (
+    GateClosed,
+    GateNotOpen,
+    NotADeliveryStart,
+    OrderExpired,
+    PreferencesUnknown,
+    SizeOutOfBounds,
+    WrongMarket,
+)
+from exchange.order import NO_PREFERENCES, Order
+from exchange.parameters import Parameters
+from identity.address import Address
+from identity.registry import Registry, Standing
+
+
+def admit(order: Order, signer: Address, parameters: Parameters, registry: Registry, now: int) -> Standing:
+    """Return for which account `signer` may place `order` at `now`, or refuse it by the first rule it breaks."""
+    market = parameters.market
+    if order.market != market.number or order.product != market.product:
+        raise WrongMarket(order.market, order.product)
+    if not market.is_delivery_start(order.delivery_start):
+        raise NotADeliveryStart(order.delivery_start, market.period)
+    closure = market.gate_closure(order.delivery_start)
+    standing = registry.judge(order.asset, signer, order.epoch, closure)
+    check_gate(market, order.delivery_start, now)
+    if order.valid_until < closure:
+        raise OrderExpired(order.valid_until, closure)
+    if not parameters.least_energy <= order.energy <= parameters.most_energy:
+        raise SizeOutOfBounds("energy", order.energy, parameters.least_energy, parameters.most_energy)
+    if not parameters.lowest_limit <= order.limit <= parameters.highest_limit:
+        raise SizeOutOfBounds("limit", order.limit, parameters.lowest_limit, parameters.highest_limit)
+    if order.preferences != NO_PREFERENCES:
+        raise PreferencesUnknown()
+    return standing
+
+
+def check_gate(market: Market, delivery_start: int, now: int) -> None:
+    """Refuse what comes before the gate opens or from its closure on."""
+    opens, closes = market.gate_opening(delivery_start), market.gate_closure(delivery_start)
+    if now < opens:
+        raise GateNotOpen(opens)
+    if now >= closes:
+        raise GateClosed(closes)

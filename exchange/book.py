@@ -1,0 +1,69 @@
+"""The published book of one session: everything the exchange took and decided for it, in the order it happened.
+
+Whoever holds the book and can read the chain needs nothing else to check the session.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exchange.documents import event_from_document, event_to_document
+from exchange.errors import OrderMalformed
+from exchange.events import (
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+)
+from exchange.delivery import SessionKey
+from exchange.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """What was ordered, taken back and cleared in one session, and the parameters that held."""
+
+    key: SessionKey
+    parameters: Parameters
+    orders: tuple[OrderAccepted, ...]
+    cancellations: tuple[OrderCancelled, ...]
+    cleared: SessionCleared
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the book as plain values for JSON."""
+        return {
+            "session": self.key.number,
+            "parameters": self.parameters.to_document(),
+            "orders": [event_to_document(order) for order in self.orders],
+            "cancellations": [event_to_document(cancellation) for cancellation in self.cancellations],
+            "cleared": event_to_document(self.cleared),
+        }
+
+
+def book_from_document(document: Mapping[str, Any]) -> Book:
+    """Read a published book; raises `OrderMalformed` naming what is wrong with its form."""
+    if not isinstance(document, Mapping) or set(document) != {
+        "session",
+        "parameters",
+        "orders",
+        "cancellations",
+        "cleared",
+    }:
+        raise OrderMalformed("a book has session, parameters, orders, cancellations and cleared, and nothing else")
+    cleared = event_from_document(document["cleared"])
+    rules = event_from_document({"event": "parameters-set", "parameters": document["parameters"], "at": 0})
+    orders = tuple(event_from_document(order) for order in document["orders"])
+    cancellations = tuple(event_from_document(cancellation) for cancellation in document["cancellations"])
+    if not isinstance(cleared, SessionCleared) or not isinstance(rules, ParametersSet):
+        raise OrderMalformed("a book ends with a clearing")
+    if cleared.session.number != document["session"]:
+        raise OrderMalformed("the clearing is of another session than the book")
+    return Book(
+        key=cleared.session,
+        parameters=rules.parameters,
+        orders=tuple(order for order in orders if isinstance(order, OrderAccepted)),
+        cancellations=tuple(item for item in cancellations if isinstance(item, OrderCancelled)),
+        cleared=cleared,
+    )
+
+

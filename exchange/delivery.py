@@ -1,0 +1,99 @@
+"""When energy is delivered, and when it can be traded: products, delivery periods, gates and sessions.
+
+All instants are UTC seconds. A session is the market of one product for one delivery period on one market node.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from exchange.units import MicroPerKwh
+
+
+class Product(IntEnum):
+    """What is traded; the number stands in the signed order."""
+
+    SPOT = 1
+
+
+class Mechanism(IntEnum):
+    """How a session is cleared; the number stands in the session's parameters."""
+
+    PAY_AS_CLEAR = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SessionKey:
+    """One market node, one product, one delivery period."""
+
+    market: int
+    product: Product
+    delivery_start: int
+
+    @property
+    def number(self) -> int:
+        """The session as one whole number, as the settlement contract names it."""
+        return self.market << 48 | self.product << 40 | self.delivery_start
+
+    @classmethod
+    def of(cls, number: int) -> "SessionKey":
+        """Return the session with this number."""
+        return cls(number >> 48, Product(number >> 40 & 0xFF), number & (1 << 40) - 1)
+
+    def __str__(self) -> str:
+        return f"{self.market}-{self.product.name.lower()}-{self.delivery_start}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """A market node and the terms on which it trades.
+
+    `lead` seconds before delivery starts the gate closes; `opening` seconds before delivery it opens. `fee` is what
+    the node takes for each kWh, on top of what the seller gets, paid to `fee_account`. A settlement may reach the
+    chain until `window` seconds after delivery started.
+    """
+
+    number: int
+    node: str
+    period: int
+    opening: int
+    lead: int
+    window: int
+    fee: MicroPerKwh
+    fee_account: int
+    product: Product = Product.SPOT
+    mechanism: Mechanism = Mechanism.PAY_AS_CLEAR
+
+    def __post_init__(self) -> None:
+        if not 0 < self.number < 1 << 32:
+            raise ValueError("a market's number is a positive 32-bit number")
+        if self.period <= 0:
+            raise ValueError("a delivery period lasts some seconds")
+        if not self.opening > self.lead >= 0:
+            raise ValueError("a gate opens before it closes, and closes before delivery ends")
+        if self.fee < 0:
+            raise ValueError("a node's fee is not negative")
+
+    def session(self, delivery_start: int) -> SessionKey:
+        """Return the session for the delivery period that begins at `delivery_start`."""
+        return SessionKey(self.number, self.product, delivery_start)
+
+    def gate_opening(self, delivery_start: int) -> int:
+        """Return the first instant at which orders are taken."""
+        return delivery_start - self.opening
+
+    def gate_closure(self, delivery_start: int) -> int:
+        """Return the first instant at which orders are taken no longer."""
+        return delivery_start - self.lead
+
+    def is_delivery_start(self, instant: int) -> bool:
+        """Whether a delivery period begins at `instant`."""
+        return 0 <= instant < 1 << 40 and instant % self.period == 0
+
+    def open_deliveries(self, now: int) -> Iterator[int]:
+        """Yield the delivery starts whose gate is open at `now`, earliest first."""
+        start = now + self.lead + 1
+        start += -start % self.period
+        while self.gate_opening(start) <= now:
+            yield start
+            start += self.period

@@ -1,0 +1,179 @@
+"""What this room refuses.
+
+    ExchangeRefused
+    ├── OrderRejected
+    │   ├── OrderMalformed        malformed-order
+    │   ├── WrongMarket           wrong-market
+    │   ├── NotADeliveryStart     not-a-delivery-start
+    │   ├── GateNotOpen           gate-not-open
+    │   ├── GateClosed            gate-closed
+    │   ├── OrderExpired          order-expired
+    │   ├── SizeOutOfBounds       size-out-of-bounds
+    │   ├── PreferencesUnknown    preferences-unknown
+    │   ├── OwnCrossing           own-crossing
+    │   ├── ShortOfCollateral     short-of-collateral
+    │   └── OrderCancelledBefore  order-cancelled
+    ├── UnknownOrder              unknown-order
+    ├── UnknownSession            unknown-session
+    └── JournalBroken             journal-broken
+
+A bad signature, an unknown asset and a missing authority are refused by the identity room.
+"""
+
+
+class ExchangeRefused(Exception):
+    """An expected refusal of the exchange room."""
+
+    code = "exchange-refused"
+
+
+class OrderRejected(ExchangeRefused):
+    """The order was not taken; nothing has changed."""
+
+    code = "order-rejected"
+
+
+class OrderMalformed(OrderRejected):
+    """A field of the order is missing, of the wrong type or out of its range."""
+
+    code = "malformed-order"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class WrongMarket(OrderRejected):
+    """The order names a market node or product that this exchange does not run."""
+
+    code = "wrong-market"
+
+    def __init__(self, market: int, product: int) -> None:
+        super().__init__(f"there is no market {market} for product {product} here")
+        self.market = market
+        self.product = product
+
+
+class NotADeliveryStart(OrderRejected):
+    """No delivery period begins at the instant named."""
+
+    code = "not-a-delivery-start"
+
+    def __init__(self, delivery_start: int, period: int) -> None:
+        super().__init__(f"no delivery period of {period} s begins at {delivery_start}")
+        self.delivery_start = delivery_start
+        self.period = period
+
+
+class GateNotOpen(OrderRejected):
+    """The delivery period does not take orders yet."""
+
+    code = "gate-not-open"
+
+    def __init__(self, opens_at: int) -> None:
+        super().__init__(f"the gate opens at {opens_at}")
+        self.opens_at = opens_at
+
+
+class GateClosed(OrderRejected):
+    """The delivery period no longer takes orders or cancellations."""
+
+    code = "gate-closed"
+
+    def __init__(self, closed_at: int) -> None:
+        super().__init__(f"the gate closed at {closed_at}")
+        self.closed_at = closed_at
+
+
+class OrderExpired(OrderRejected):
+    """The order ends before the gate closes, so it could never be matched."""
+
+    code = "order-expired"
+
+    def __init__(self, valid_until: int, gate_closure: int) -> None:
+        super().__init__(f"the order is valid until {valid_until}, the gate closes at {gate_closure}")
+        self.valid_until = valid_until
+        self.gate_closure = gate_closure
+
+
+class SizeOutOfBounds(OrderRejected):
+    """The order is for less or more energy, or at a rate further out, than the community takes."""
+
+    code = "size-out-of-bounds"
+
+    def __init__(self, what: str, value: int, low: int, high: int) -> None:
+        super().__init__(f"the {what} is {value}, outside {low} to {high}")
+        self.what = what
+        self.value = value
+        self.low = low
+        self.high = high
+
+
+class PreferencesUnknown(OrderRejected):
+    """The order is bound to preferences that were not handed in, or that this market does not take."""
+
+    code = "preferences-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("this market takes no preferences: sign the order with 32 zero bytes there")
+
+
+class OwnCrossing(OrderRejected):
+    """The order could be matched with another order of the same account."""
+
+    code = "own-crossing"
+
+    def __init__(self, other: bytes) -> None:
+        super().__init__(f"the account's own order 0x{other.hex()} crosses it: an account never trades with itself")
+        self.other = other
+
+
+class ShortOfCollateral(OrderRejected):
+    """The account's free credit does not cover what the order can cost."""
+
+    code = "short-of-collateral"
+
+    def __init__(self, needed: int, free: int) -> None:
+        super().__init__(f"the order can cost {needed} nano, and {free} nano are free")
+        self.needed = needed
+        self.free = free
+
+
+class OrderCancelledBefore(OrderRejected):
+    """The order with this digest was cancelled by its signer; sign a new one with another salt."""
+
+    code = "order-cancelled"
+
+    def __init__(self, order: bytes) -> None:
+        super().__init__(f"the order 0x{order.hex()} was cancelled")
+        self.order = order
+
+
+class UnknownOrder(ExchangeRefused):
+    """No order has this digest."""
+
+    code = "unknown-order"
+
+    def __init__(self, order: bytes) -> None:
+        super().__init__(f"there is no order 0x{order.hex()}")
+        self.order = order
+
+
+class UnknownSession(ExchangeRefused):
+    """Nothing was ever ordered in this session, or there is no such session."""
+
+    code = "unknown-session"
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f"there is no session {session}")
+        self.session = session
+
+
+class JournalBroken(ExchangeRefused):
+    """The journal cannot be written, or what it holds does not hang together."""
+
+    code = "journal-broken"
+
+    def __init__(self, why: str, sequence: int | None = None) -> None:
+        super().__init__(why if sequence is None else f"entry {sequence}: {why}")
+        self.sequence = sequence

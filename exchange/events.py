@@ -1,0 +1,71 @@
+"""What happened at the exchange: the entries of its journal. State is a fold over them (`market.py`)."""
+
+from dataclasses import dataclass
+
+from exchange.clearing import Clearing
+from exchange.delivery import SessionKey
+from exchange.order import SignedOrder
+from exchange.parameters import Parameters
+from exchange.receipt import Receipt
+from exchange.units import Nano
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParametersSet:
+    """The rules that hold from here on. The first entry of every journal."""
+
+    parameters: Parameters
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    """An order was taken, with what it was judged by: who signed, for which account, and the credit then free."""
+
+    digest: bytes
+    signed: SignedOrder
+    receipt: Receipt
+    signer: bytes
+    account: int
+    asset: int
+    free: Nano
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    """An order was taken back by a signature of its account before the gate closed."""
+
+    digest: bytes
+    session: SessionKey
+    signature: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateClosed:
+    """A session takes orders no longer."""
+
+    session: SessionKey
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCleared:
+    """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason."""
+
+    session: SessionKey
+    clearing: Clearing
+    excluded: tuple[tuple[bytes, str], ...]
+    parameters: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettled:
+    """The chain holds every batch of a session for good: what its orders had reserved is free again."""
+
+    session: SessionKey
+    at: int
+
+
+Event = ParametersSet | OrderAccepted | OrderCancelled | GateClosed | SessionCleared | SessionSettled

@@ -1,0 +1,293 @@
+"""The market as a state machine: decide from the state, write the event down, then fold it in.
+
+Methods named by a verb in the imperative (`take`, `cancel`, `close`, `clear`) decide: they change nothing and return
+the event that should happen, or refuse. `apply` is the only method that changes the state, and replaying the journal
+through it gives the same state again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from exchange.admission import admit, check_gate
+from exchange.clear import Resting, clear
+from exchange.clearing import Clearing
+from exchange.delivery import SessionKey
+from exchange.errors import (
+    GateClosed,
+    OrderCancelledBefore,
+    OwnCrossing,
+    ShortOfCollateral,
+    UnknownOrder,
+    UnknownSession,
+)
+from exchange.events import (
+    Event,
+    GateClosed as GateClosedEvent,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    SessionSettled,
+)
+from exchange.order import Order, Side, SignedOrder, cancellation_digest
+from exchange.parameters import Parameters
+from exchange.receipt import Receipt
+from exchange.session import SessionState, Step, after, follows
+from exchange.units import Nano
+from identity.address import to_address
+from identity.errors import AuthorityRefused
+from identity.registry import Registry
+from identity.signature import recover
+
+
+@dataclass(slots=True)
+class Session:
+    """One session as the market holds it: every order that was taken, and what became of it."""
+
+    key: SessionKey
+    state: SessionState = SessionState.OPEN
+    orders: dict[bytes, OrderAccepted] = field(default_factory=dict)
+    cancelled: dict[bytes, OrderCancelled] = field(default_factory=dict)
+    closed_at: int | None = None
+    cleared: SessionCleared | None = None
+    settled_at: int | None = None
+
+    def live(self) -> list[OrderAccepted]:
+        """Return the orders that were not taken back, in the order they came."""
+        return [order for digest, order in self.orders.items() if digest not in self.cancelled]
+
+
+class Market:
+    """The state of one exchange, and what it decides from it."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[SessionKey, Session] = {}
+        self.next_sequence = 1
+        self._parameters: Parameters | None = None
+        self._separator = b""
+        self._session_of: dict[bytes, SessionKey] = {}
+        self._reserved: dict[int, int] = {}
+        self._live_by_account: dict[tuple[SessionKey, int], dict[bytes, Order]] = {}
+
+    @property
+    def parameters(self) -> Parameters:
+        """The rules in force; a market without any is a bug of the caller."""
+        assert self._parameters is not None, "the first entry of a journal sets the parameters"
+        return self._parameters
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether the rules have been set."""
+        return self._parameters is not None
+
+    @property
+    def separator(self) -> bytes:
+        """The domain separator under which orders are signed here."""
+        return self._separator
+
+    # Questions
+
+    def session(self, key: SessionKey) -> Session:
+        """Return a session, or refuse it as unknown."""
+        session = self.sessions.get(key)
+        if session is None:
+            raise UnknownSession(str(key))
+        return session
+
+    def session_of(self, digest: bytes) -> Session:
+        """Return the session that holds the order with this digest, or refuse the order as unknown."""
+        key = self._session_of.get(digest)
+        if key is None:
+            raise UnknownOrder(digest)
+        return self.sessions[key]
+
+    def held(self, digest: bytes) -> OrderAccepted | None:
+        """Return the acceptance of this order, if it was ever taken."""
+        key = self._session_of.get(digest)
+        return None if key is None else self.sessions[key].orders[digest]
+
+    def reserved(self, account: int) -> Nano:
+        """Return what the account's orders and unsettled trades can still cost it."""
+        return Nano(self._reserved.get(account, 0))
+
+    def due(self, now: int) -> list[Session]:
+        """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order."""
+        closes = self.parameters.market.gate_closure
+        return [
+            session
+            for key, session in sorted(self.sessions.items())
+            if session.state in (SessionState.OPEN, SessionState.CLOSED) and closes(key.delivery_start) <= now
+        ]
+
+    # Decisions
+
+    def take(
+        self,
+        signed: SignedOrder,
+        *,
+        registry: Registry,
+        credit: Callable[[int], Nano],
+        receipt: Callable[[bytes, int, int], Receipt],
+        sequence: int,
+        now: int,
+    ) -> OrderAccepted:
+        """Decide on an incoming order that is not held yet: accept it as number `sequence`, or refuse it.
+
+        `credit` tells what an account could withdraw at once; `receipt` signs the acknowledgement.
+        """
+        order = signed.order
+        digest = order.digest(self._separator)
+        signer = recover(digest, signed.signature)
+        standing = admit(order, signer, self.parameters, registry, now)
+        session = self.sessions.get(order.session)
+        if session is not None:
+            if not follows(session.state, Step.ORDER):
+                raise GateClosed(self.parameters.market.gate_closure(order.delivery_start))
+            if digest in session.cancelled:
+                raise OrderCancelledBefore(digest)
+        account = standing.account.number
+        self._refuse_own_crossing(order, account)
+        free = Nano(credit(account) - self.reserved(account))
+        if order.most_it_can_cost > free:
+            raise ShortOfCollateral(order.most_it_can_cost, free)
+        return OrderAccepted(
+            digest=digest,
+            signed=signed,
+            receipt=receipt(digest, sequence, now),
+            signer=signer,
+            account=account,
+            asset=standing.asset.number,
+            free=free,
+        )
+
+    def cancel(self, digest: bytes, signature: bytes, *, registry: Registry, now: int) -> OrderCancelled | None:
+        """Decide on a signed cancellation; nothing is to be done for an order that is cancelled already."""
+        session = self.session_of(digest)
+        order = session.orders[digest].signed.order
+        signer = recover(cancellation_digest(digest, self._separator), signature)
+        market = self.parameters.market
+        registry.judge(order.asset, signer, order.epoch, market.gate_closure(order.delivery_start))
+        if digest in session.cancelled:
+            return None
+        check_gate(market, order.delivery_start, now)
+        if not follows(session.state, Step.CANCEL):
+            raise GateClosed(market.gate_closure(order.delivery_start))
+        return OrderCancelled(digest=digest, session=session.key, signature=signature, at=now)
+
+    def close(self, key: SessionKey, now: int) -> GateClosedEvent:
+        """Decide to close a session whose gate closure has come."""
+        session = self.session(key)
+        assert follows(session.state, Step.CLOSE), "only an open session closes"
+        assert now >= self.parameters.market.gate_closure(key.delivery_start), "a gate does not close early"
+        return GateClosedEvent(session=key, at=now)
+
+    def clear(self, key: SessionKey, *, registry: Registry, now: int) -> SessionCleared:
+        """Decide the clearing of a closed session; orders whose authority has ended since are left out by name."""
+        session = self.session(key)
+        assert follows(session.state, Step.CLEAR), "only a closed session is cleared"
+        closure = self.parameters.market.gate_closure(key.delivery_start)
+        resting, excluded = [], []
+        for accepted in session.live():
+            order = accepted.signed.order
+            try:
+                standing = registry.judge(order.asset, to_address(accepted.signer), order.epoch, closure)
+            except AuthorityRefused as refusal:
+                excluded.append((accepted.digest, refusal.code))
+                continue
+            assert standing.account.number == accepted.account, "an asset does not change its account"
+            resting.append(resting_order(accepted, self.parameters))
+        clearing = clear(resting, session=key, fee=self.parameters.market.fee)
+        return SessionCleared(
+            session=key, clearing=clearing, excluded=tuple(sorted(excluded)), parameters=self.parameters.hash(), at=now
+        )
+
+    # The fold
+
+    def apply(self, event: Event) -> None:
+        """Make `event` part of the state."""
+        match event:
+            case ParametersSet():
+                self._parameters = event.parameters
+                self._separator = event.parameters.domain.separator()
+            case OrderAccepted():
+                self._accept(event)
+            case OrderCancelled():
+                session = self.sessions[event.session]
+                session.state = after(session.state, Step.CANCEL)
+                accepted = session.orders[event.digest]
+                session.cancelled[event.digest] = event
+                del self._live_by_account[event.session, accepted.account][event.digest]
+                self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
+            case GateClosedEvent():
+                session = self.sessions[event.session]
+                session.state = after(session.state, Step.CLOSE)
+                session.closed_at = event.at
+            case SessionCleared():
+                self._clear(event)
+            case SessionSettled():
+                session = self.sessions[event.session]
+                session.state = after(session.state, Step.SETTLE)
+                session.settled_at = event.at
+                assert session.cleared is not None
+                for account, cost in _costs(session, session.cleared.clearing).items():
+                    self._reserve(account, -cost)
+
+    def _accept(self, event: OrderAccepted) -> None:
+        order = event.signed.order
+        session = self.sessions.setdefault(order.session, Session(order.session))
+        session.state = after(session.state, Step.ORDER)
+        assert event.digest not in session.orders, "an order is taken once"
+        session.orders[event.digest] = event
+        self._session_of[event.digest] = order.session
+        self._live_by_account.setdefault((order.session, event.account), {})[event.digest] = order
+        self._reserve(event.account, order.most_it_can_cost)
+        self.next_sequence = event.receipt.sequence + 1
+
+    def _clear(self, event: SessionCleared) -> None:
+        session = self.sessions[event.session]
+        session.state = after(session.state, Step.CLEAR)
+        session.cleared = event
+        for accepted in session.live():
+            self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
+        for account, cost in _costs(session, event.clearing).items():
+            self._reserve(account, cost)
+        for account in {accepted.account for accepted in session.orders.values()}:
+            self._live_by_account.pop((event.session, account), None)
+
+    def _reserve(self, account: int, nano: int) -> None:
+        reserved = self._reserved.get(account, 0) + nano
+        assert reserved >= 0, "no more is freed than was reserved"
+        if reserved:
+            self._reserved[account] = reserved
+        else:
+            self._reserved.pop(account, None)
+
+    def _refuse_own_crossing(self, order: Order, account: int) -> None:
+        home, fee = self.parameters.home_of(order.asset), self.parameters.market.fee
+        for digest, other in self._live_by_account.get((order.session, account), {}).items():
+            if other.side is not order.side and self.parameters.home_of(other.asset) != home:
+                bid, offer = (order, other) if order.side is Side.BID else (other, order)
+                if bid.limit - fee >= offer.limit:
+                    raise OwnCrossing(digest)
+
+
+def resting_order(accepted: OrderAccepted, parameters: Parameters) -> Resting:
+    """Return an accepted order as the clearing sees it."""
+    order = accepted.signed.order
+    return Resting(
+        order=order,
+        digest=accepted.digest,
+        sequence=accepted.receipt.sequence,
+        account=accepted.account,
+        home=parameters.home_of(order.asset),
+    )
+
+
+def _costs(session: Session, clearing: Clearing) -> Mapping[int, int]:
+    """Return what the trades cost each account that pays on balance, until they are settled."""
+    net: dict[int, int] = {}
+    for trade in clearing.trades:
+        buyer, seller = session.orders[trade.bid].account, session.orders[trade.offer].account
+        net[buyer] = net.get(buyer, 0) + trade.cost
+        net[seller] = net.get(seller, 0) - trade.value
+    return {account: cost for account, cost in net.items() if cost > 0}

@@ -1,0 +1,54 @@
+"""A trade: what two orders agreed, and its leaf in the tree that the contract computes."""
+
+from dataclasses import dataclass
+
+from exchange.delivery import SessionKey
+from exchange.units import MicroPerKwh, Nano, Wh, amount
+from identity.hashing import keccak
+from identity.typed_data import word
+
+LEAF_TYPES = ("uint256", "bytes32", "bytes32", "uint256", "int256", "uint256")
+"""The ABI types of a leaf's values: session, bid, offer, energy, rate, fee rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """Energy that a bid buys from an offer; the orders are named by their digests.
+
+    The seller gets `rate`, the node `fee_rate`, and the buyer pays both.
+    """
+
+    session: SessionKey
+    bid: bytes
+    offer: bytes
+    energy: Wh
+    rate: MicroPerKwh
+    fee_rate: MicroPerKwh
+
+    @property
+    def value(self) -> Nano:
+        """What the seller gets."""
+        return amount(self.energy, self.rate)
+
+    @property
+    def fee(self) -> Nano:
+        """What the node gets."""
+        return amount(self.energy, self.fee_rate)
+
+    @property
+    def cost(self) -> Nano:
+        """What the buyer pays."""
+        return Nano(self.value + self.fee)
+
+    def leaf(self) -> bytes:
+        """Return the trade's name: its leaf hash, keccak(keccak(abi.encode(...))) as OpenZeppelin's trees have it."""
+        return keccak(
+            keccak(
+                word(self.session.number)
+                + self.bid
+                + self.offer
+                + word(self.energy)
+                + word(self.rate)
+                + word(self.fee_rate)
+            )
+        )

@@ -1,0 +1,49 @@
+"""Whole numbers with a unit. The only pure module that divides, and it says how it rounds.
+
+energy: watt-hours. rate: millionths of the currency per kWh, may be negative. amount: billionths of the currency.
+1 Wh at 1 µ/kWh costs exactly 1 nano, so no trade is ever rounded.
+"""
+
+from typing import NewType
+
+Wh = NewType("Wh", int)
+MicroPerKwh = NewType("MicroPerKwh", int)
+Nano = NewType("Nano", int)
+
+MAX_ENERGY = Wh((1 << 48) - 1)
+"""The most energy an order can name: its field on the chain is 48 bits wide."""
+
+MAX_RATE = MicroPerKwh((1 << 47) - 1)
+"""The highest rate an order can name; the lowest is `-MAX_RATE - 1` (48 bits, two's complement)."""
+
+NANO_PER_CENT = 10_000_000
+NANO_PER_MICRO = 1_000
+
+
+def amount(energy: Wh, rate: MicroPerKwh) -> Nano:
+    """Return what `energy` costs at `rate`: exact, since 1 Wh at 1 µ/kWh is 1 nano."""
+    return Nano(energy * rate)
+
+
+def midpoint(low: MicroPerKwh, high: MicroPerKwh) -> MicroPerKwh:
+    """Return the rate halfway between two rates, rounded down (towards minus infinity) to a whole µ/kWh."""
+    return MicroPerKwh((low + high) // 2)
+
+
+def to_decimal(value: int, places: int) -> str:
+    """Return a whole number of 10^-`places` units as exact decimal text: nothing is rounded."""
+    whole, rest = divmod(abs(value), 10**places)
+    sign = "-" if value < 0 else ""
+    return f"{sign}{whole}.{rest:0{places}d}" if places else f"{sign}{whole}"
+
+
+def in_cents(value: Nano) -> int:
+    """Return an amount in whole cents for display, rounded half away from zero."""
+    cents, rest = divmod(abs(value), NANO_PER_CENT)
+    cents += rest * 2 >= NANO_PER_CENT
+    return -cents if value < 0 else cents
+
+
+def per_kwh(total: Nano, energy: Wh) -> MicroPerKwh | None:
+    """Return the average rate of `energy` that cost `total`, rounded down; none for no energy. For display."""
+    return MicroPerKwh(total // energy) if energy else None

@@ -1,0 +1,8 @@
+"""Keccak-256, the hash of the EVM (the Keccak submission, not NIST SHA3-256)."""
+
+from sha3 import keccak_256
+
+
+def keccak(data: bytes) -> bytes:
+    """Return the 32-byte Keccak-256 digest of `data`."""
+    return keccak_256(data).digest()

@@ -1,0 +1,86 @@
+"""What the settlement contract's log says, as plain values: the language between the chain and everybody above.
+
+Amounts are nano, instants unix seconds. Facts about accounts, delegates and assets are the identity room's.
+"""
+
+from dataclasses import dataclass
+
+from exchange.units import MicroPerKwh, Nano, Wh
+from identity.registry import RegistryFact
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """Tokens came into the escrow for an account."""
+
+    account: int
+    amount: Nano
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalRequested:
+    """A holder asked for credit back; it leaves at `due` at the earliest. Replaces an earlier request."""
+
+    account: int
+    amount: Nano
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalCancelled:
+    """A holder keeps the credit in."""
+
+    account: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Credit left the escrow as tokens, and the request is done."""
+
+    account: int
+    amount: Nano
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketOpened:
+    """The terms of a market on the chain; they never change."""
+
+    market: int
+    fee_account: int
+    fee_cap: MicroPerKwh
+    period: int
+    lead: int
+    window: int
+    uniform: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSettled:
+    """One batch was checked, paid and recorded by the contract."""
+
+    session: int
+    part: int
+    parts: int
+    order_root: bytes
+    trade_root: bytes
+    parameters: bytes
+    orders: int
+    trades: int
+    energy: Wh
+    value: Nano
+    fee: Nano
+
+
+EscrowFact = Deposited | WithdrawalRequested | WithdrawalCancelled | Withdrawn
+Fact = RegistryFact | EscrowFact | MarketOpened | BatchSettled
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A fact with its place on the chain."""
+
+    fact: Fact
+    block_number: int
+    block_hash: bytes
+    tx_hash: bytes
+    log_index: int
