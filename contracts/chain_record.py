@@ -1,45 +1,42 @@
 """The file in which a local chain writes down its blocks: one JSON object a line, the genesis first.
 
-Only what cannot be computed again is written, and the hash that must come out. A line is on the disk before its block is
-answered for.
+Only what cannot be computed again is written, and the hash that must come out. A line is on the disk before its block
+is answered for.
 """
 
 import fcntl
+import json
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self, TypeVar
-
-import msgspec
+from typing import Any, Self
 
 from contracts.errors import DamagedRecord, RecordInUse, RecordNotWritten
 
+FORMAT = 1
 
-class GenesisLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a chain starts from. Times in Unix seconds, hashes in hex."""
 
-    merit_devnet: Literal[1] = 1
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenesisLine:
+    """What a chain starts from. Time in Unix seconds, the genesis block's hash in hex."""
+
+    merit_devnet: int = FORMAT
     chain_id: int
-    fork: Literal["london", "prague"]
+    fork: str
     genesis_time: int
     gas_limit: int
     accounts: int
     hash: str
 
 
-class BlockLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockLine:
     """One block: when, which signed transactions, and the hash they lead to."""
 
     number: int
     timestamp: int
     transactions: list[str]
     hash: str
-
-    def raw(self) -> list[bytes]:
-        """Return the signed transactions; raises ValueError where one is not hex."""
-        return [bytes.fromhex(text) for text in self.transactions]
-
-
-Line = TypeVar("Line", GenesisLine, BlockLine)
 
 
 class ChainRecord:
@@ -55,10 +52,7 @@ class ChainRecord:
         """Start a recording; refuses to overwrite one."""
         record = cls(path, _open_locked(path, os.O_CREAT))
         try:
-            if os.path.getsize(path) > 0:
-                raise RecordInUse(str(path), "holds a chain already; reopen it instead")
-            record._write(genesis)
-            _sync_directory(path.parent)
+            record._write_first(genesis)
         except BaseException:
             record.close()
             raise
@@ -68,29 +62,29 @@ class ChainRecord:
     def reopen(cls, path: Path) -> tuple[Self, GenesisLine, list[BlockLine]]:
         """Read a recording and go on with it.
 
-        A last line that was cut off while it was being written names a block nobody was told of: it is cut from the file,
-        and `dropped_bytes` says how long it was. `DamagedRecord` for any other line that cannot be read.
+        A last line that was cut off while it was being written names a block nobody was told of: it is cut from the
+        file, and `dropped_bytes` says how long it was. `DamagedRecord` for any other line that cannot be read.
         """
-        record = cls(path, _open_locked(path, 0))
+        file = _open_locked(path, 0)
         try:
             whole, newline, torn = path.read_bytes().rpartition(b"\n")
             lines = whole.split(b"\n")
-            genesis = record._read(1, lines[0], GenesisLine)
-            blocks = [record._read(number, line, BlockLine) for number, line in enumerate(lines[1:], start=2)]
+            genesis = GenesisLine(**_parse(path, 1, lines[0], _GENESIS_FIELDS))
+            blocks = [BlockLine(**_parse(path, at, line, _BLOCK_FIELDS)) for at, line in enumerate(lines[1:], start=2)]
             if torn:
-                record.dropped_bytes = len(torn)
-                assert record._file is not None
-                os.ftruncate(record._file, len(whole) + len(newline))
-                os.fsync(record._file)
+                os.ftruncate(file, len(whole) + len(newline))
+                os.fsync(file)
         except BaseException:
-            record.close()
+            os.close(file)
             raise
+        record = cls(path, file)
+        record.dropped_bytes = len(torn)
         return record, genesis, blocks
 
     def append(self, block: BlockLine) -> None:
         """Write a block and wait until it is on the disk.
 
-        After a failure nobody knows what the file ends with, so nothing more is written: `RecordNotWritten` from then on.
+        After a failure nobody knows what the file ends with, so nothing more is written: `RecordNotWritten` ever after.
         """
         self._write(block)
 
@@ -100,21 +94,46 @@ class ChainRecord:
             os.close(self._file)
             self._file = None
 
+    def _write_first(self, genesis: GenesisLine) -> None:
+        if self.path.stat().st_size > 0:
+            raise RecordInUse(str(self.path), "holds a chain already; reopen it instead")
+        self._write(genesis)
+        _sync_directory(self.path.parent)
+
     def _write(self, line: GenesisLine | BlockLine) -> None:
         if self._file is None:
             raise RecordNotWritten(str(self.path), "the recording is closed; reopen the chain")
         try:
-            _write_all(self._file, msgspec.json.encode(line) + b"\n")
+            _write_all(self._file, json.dumps(asdict(line), separators=(",", ":")).encode() + b"\n")
             os.fsync(self._file)
         except OSError as error:
             self.close()
             raise RecordNotWritten(str(self.path), error.strerror or str(error)) from error
 
-    def _read(self, number: int, text: bytes, kind: type[Line]) -> Line:
-        try:
-            return msgspec.json.decode(text, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DamagedRecord(str(self.path), number, str(error)) from error
+
+_GENESIS_FIELDS = {
+    "merit_devnet": int,
+    "chain_id": int,
+    "fork": str,
+    "genesis_time": int,
+    "gas_limit": int,
+    "accounts": int,
+    "hash": str,
+}
+_BLOCK_FIELDS = {"number": int, "timestamp": int, "transactions": list, "hash": str}
+
+
+def _parse(path: Path, at: int, line: bytes, fields: dict[str, type]) -> dict[str, Any]:
+    """Read line number `at`: exactly these fields, of exactly these types (a bool is no int here)."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DamagedRecord(str(path), at, f"not JSON: {error}") from error
+    if not isinstance(found, dict) or {name: type(value) for name, value in found.items()} != fields:
+        raise DamagedRecord(str(path), at, f"the fields are not {', '.join(fields)}")
+    if found.get("merit_devnet", FORMAT) != FORMAT:
+        raise DamagedRecord(str(path), at, f"written in format {found['merit_devnet']}, this reads format {FORMAT}")
+    return found
 
 
 def _write_all(file: int, data: bytes) -> None:
@@ -138,6 +157,7 @@ def _open_locked(path: Path, flags: int) -> int:
 
 
 def _sync_directory(path: Path) -> None:
+    """Make the file's name as durable as its content."""
     directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -1,4 +1,7 @@
-"""The keys that own money on a local chain. **Public**: anybody can derive them, so never use one where money is real."""
+"""The keys that own money on a local chain.
+
+**Public**: anybody can derive them, so never use one where money is real.
+"""
 
 from sha3 import keccak_256
 
@@ -8,7 +11,8 @@ DEVNET_KEY_COUNT = 20
 
 def devnet_key(index: int) -> bytes:
     """Return the 32-byte private key number `index`: keccak256("merit devnet key" and the index in four bytes)."""
-    return keccak_256(_SEED + index.to_bytes(4)).digest()
+    digest: bytes = keccak_256(_SEED + index.to_bytes(4)).digest()
+    return digest
 
 
 DEVNET_KEYS = tuple(devnet_key(index) for index in range(DEVNET_KEY_COUNT))

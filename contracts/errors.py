@@ -26,7 +26,8 @@ class EvmError(Exception):
 class Reverted(EvmError):
     """The call would not succeed, or the transaction did not.
 
-    `reason` is what the contract said, "out of gas" or the like if it said nothing, or empty. `data` is what it returned.
+    `reason` is what the contract said, or else what stopped it ("Out of gas: ..."), or empty. `data` is what it
+    returned.
     """
 
     code = "reverted"
@@ -46,7 +47,7 @@ class Refusal(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient-funds"
     ALREADY_KNOWN = "already-known"
     GAS = "gas"
-    SIGNATURE = "signature"
+    MALFORMED = "malformed"
     OTHER = "other"
 
 

@@ -3,7 +3,8 @@
 Two implementations answer it: `local_evm.LocalEvm`, a chain in this process, and `rpc_evm.RpcEvm`, a chain behind
 JSON-RPC. One suite, `tests/contracts/evm/`, is passed by both.
 
-Addresses are 20 bytes, hashes and topics 32; money is in wei, time in Unix seconds. Every method may raise an `EvmError`.
+Addresses are 20 bytes, hashes and topics 32; money is in wei, time in Unix seconds. Every method may raise an
+`EvmError`.
 """
 
 from dataclasses import dataclass

@@ -1,30 +1,37 @@
 """py-evm, told everything it would otherwise ask the machine for: time, coinbase, randomness.
 
-A `Machine` executes; it keeps no head, no clock and no index. The same genesis, times and transactions give the same hashes.
+A `Machine` executes; it keeps no head, no clock and no index. The same genesis, times and transactions give the same
+hashes.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, ReceiptAPI, SignedTransactionAPI, StateAPI
 from eth.chains.base import MiningChain
-from eth.consensus import ConsensusApplier, NoProofConsensus
+from eth.consensus.applier import ConsensusApplier
+from eth.consensus.noproof import NoProofConsensus
 from eth.constants import BLANK_ROOT_HASH, POST_MERGE_DIFFICULTY, POST_MERGE_MIX_HASH, POST_MERGE_NONCE
 from eth.db.atomic import AtomicDB
-from eth.exceptions import Revert, VMError
-from eth.vm.forks import LondonVM, PragueVM
+from eth.exceptions import PyEVMError, Revert, VMError
+from eth.typing import AccountDetails
+from eth.vm.forks.london import LondonVM
+from eth.vm.forks.london.state import LondonTransactionExecutor
+from eth.vm.forks.prague import PragueVM
 from eth.vm.spoof import SpoofTransaction
 from eth_keys.exceptions import BadSignature
 from eth_typing import Address
-from eth_utils import ValidationError
+from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException
 
 from contracts.errors import Refusal, Reverted, TransactionRefused
 from contracts.evm import LogEntry, Receipt
+from contracts.recursion import bound_recursion
 from contracts.revert_reason import reason_of
 
-Fork = Literal["london", "prague"]
+bound_recursion()
+
 ZERO_ADDRESS = Address(bytes(20))
 
 _RULES = {"london": LondonVM, "prague": PragueVM}
@@ -32,6 +39,8 @@ _SEALS: dict[str, dict[str, Any]] = {
     "london": {"difficulty": 131_072, "nonce": bytes(7) + b"\x2a", "mix_hash": bytes(32)},
     "prague": {"difficulty": POST_MERGE_DIFFICULTY, "nonce": POST_MERGE_NONCE, "mix_hash": POST_MERGE_MIX_HASH},
 }
+FORKS = tuple(_RULES)
+"""The rules a machine can be told to keep, by name."""
 _STIPEND = 2_300
 
 
@@ -46,16 +55,13 @@ class Mined:
 class Machine:
     """The rules of one fork over one state database."""
 
-    def __init__(
-        self, *, fork: Fork, chain_id: int, genesis_time: int, gas_limit: int, funds: dict[bytes, int]
-    ) -> None:
+    def __init__(self, *, fork: str, chain_id: int, genesis_time: int, gas_limit: int, funds: dict[bytes, int]) -> None:
         applier = ConsensusApplier(NoProofConsensus)
-        chain_class = type(
-            "LocalChain",
-            (_Chain,),
-            {"chain_id": chain_id, "vm_configuration": applier.amend_vm_configuration(((0, _RULES[fork]),))},
-        )
-        state = {Address(who): {"balance": wei, "nonce": 0, "code": b"", "storage": {}} for who, wei in funds.items()}
+        rules = applier.amend_vm_configuration(((0, _RULES[fork]),))
+        chain_class: type[_Chain] = type("LocalChain", (_Chain,), {"chain_id": chain_id, "vm_configuration": rules})
+        state: dict[Address, AccountDetails] = {
+            Address(who): {"balance": wei, "nonce": 0, "code": b"", "storage": {}} for who, wei in funds.items()
+        }
         genesis = _SEALS[fork] | {
             "coinbase": ZERO_ADDRESS,
             "extra_data": b"",
@@ -65,7 +71,9 @@ class Machine:
             "transaction_root": BLANK_ROOT_HASH,
         }
         self.chain_id = chain_id
-        self._chain: MiningChain = chain_class.from_genesis(AtomicDB(), genesis, state)
+        chain = chain_class.from_genesis(AtomicDB(), genesis, state)
+        assert isinstance(chain, _Chain)
+        self._chain = chain
         self.genesis: BlockAPI = self._chain.get_block_by_header(self._chain.get_canonical_head())
 
     def decode(self, raw: bytes) -> SignedTransactionAPI:
@@ -75,13 +83,14 @@ class Machine:
             transaction = builder.decode(raw)
             transaction.validate()
             transaction.check_signature_validity()
-            _ = transaction.sender
-        except (RLPException, ValidationError, BadSignature, ValueError, TypeError, IndexError) as error:
-            kind = Refusal.GAS if "gas" in str(error) else Refusal.SIGNATURE
+            assert len(transaction.sender) == 20
+        except (PyEVMError, RLPException, ValidationError, BadSignature, ValueError, TypeError, IndexError) as error:
+            kind = Refusal.GAS if "gas" in str(error) else Refusal.MALFORMED
             raise TransactionRefused(f"invalid transaction: {error}", kind) from error
-        chain_id = transaction.chain_id
-        if chain_id != self.chain_id:
-            raise TransactionRefused(f"invalid chain id: have {chain_id} want {self.chain_id}", Refusal.SIGNATURE)
+        if transaction.chain_id != self.chain_id:
+            raise TransactionRefused(
+                f"invalid chain id: have {transaction.chain_id} want {self.chain_id}", Refusal.MALFORMED
+            )
         return transaction
 
     def mine(self, parent: BlockHeaderAPI, timestamp: int, transactions: Iterable[SignedTransactionAPI]) -> Mined:
@@ -95,13 +104,17 @@ class Machine:
         block = imported.imported_block
         return Mined(block, tuple(_receipts(block, receipts, computations)))
 
+    def base_fee_after(self, parent: BlockHeaderAPI) -> int:
+        """Return the base fee per gas of the block that follows `parent`."""
+        return base_fee_of(self._next(parent, parent.timestamp + 1))
+
     def state(self, header: BlockHeaderAPI) -> StateAPI:
         """Return the state after the block with this header, to read from."""
         return self._chain.get_vm(header).state
 
-    def admit(self, parent: BlockHeaderAPI, timestamp: int, transaction: SignedTransactionAPI) -> None:
+    def admit(self, parent: BlockHeaderAPI, transaction: SignedTransactionAPI) -> None:
         """Refuse a transaction the next block could not hold, in the words geth uses."""
-        header = self._next(parent, timestamp)
+        base_fee = self.base_fee_after(parent)
         state = self.state(parent)
         due = state.get_nonce(transaction.sender)
         has = state.get_balance(transaction.sender)
@@ -115,12 +128,17 @@ class Machine:
             raise TransactionRefused(
                 f"nonce too high: {words}tx: {transaction.nonce} state: {due}", Refusal.NONCE_TOO_HIGH
             )
-        if transaction.gas > header.gas_limit:
+        executor = state.get_transaction_executor()
+        assert isinstance(executor, LondonTransactionExecutor)
+        least = max(transaction.intrinsic_gas, executor.calc_data_floor_gas(transaction, 0, 0))  # EIP-7623, in Prague
+        if transaction.gas < least:
+            raise TransactionRefused(f"intrinsic gas too low: have {transaction.gas}, want {least}", Refusal.GAS)
+        if transaction.gas > parent.gas_limit:
             raise TransactionRefused(f"exceeds block gas limit: {transaction.gas}", Refusal.GAS)
-        if transaction.max_fee_per_gas < header.base_fee_per_gas:
+        if transaction.max_fee_per_gas < base_fee:
             raise TransactionRefused(
                 f"max fee per gas less than block base fee: {words}maxFeePerGas: {transaction.max_fee_per_gas} "
-                f"baseFee: {header.base_fee_per_gas}",
+                f"baseFee: {base_fee}",
                 Refusal.UNDERPRICED,
             )
         if has < costs:
@@ -189,6 +207,13 @@ class _Chain(MiningChain):
     def create_header_from_parent(self, parent_header: BlockHeaderAPI, **header_params: Any) -> BlockHeaderAPI:
         given = {"timestamp": parent_header.timestamp + 1, "gas_limit": parent_header.gas_limit} | header_params
         return super().create_header_from_parent(parent_header, **given)
+
+
+def base_fee_of(header: BlockHeaderAPI) -> int:
+    """Return the base fee per gas of a block, which it has on every fork offered here (EIP-1559)."""
+    fee = header.base_fee_per_gas
+    assert fee is not None
+    return fee
 
 
 def _receipts(

@@ -1,7 +1,7 @@
 """A chain in this process: py-evm behind the port, one block a transaction, mined before `send_raw` answers.
 
-Nothing here asks the machine for time: blocks are stamped by the clock that is passed in, so the same transactions at the
-same times give the same block hashes. With a recording, the chain survives the process.
+Nothing here asks the machine for time: blocks are stamped by the clock that is passed in, so the same transactions at
+the same times give the same block hashes. With a recording, the chain survives the process.
 """
 
 from bisect import bisect_left, bisect_right
@@ -17,7 +17,7 @@ from contracts.chain_record import BlockLine, ChainRecord, GenesisLine
 from contracts.devnet_keys import DEVNET_KEY_COUNT, devnet_key
 from contracts.errors import DamagedRecord, NodeRefused, TransactionRefused
 from contracts.evm import Block, LogEntry, Receipt, check_span
-from contracts.local_chain import ZERO_ADDRESS, Fork, Machine, Mined
+from contracts.local_chain import FORKS, ZERO_ADDRESS, Machine, Mined, base_fee_of
 from contracts.transaction import sender_of
 
 LOCAL_CHAIN_ID = 1337
@@ -37,23 +37,39 @@ class LocalEvm:
         now: Callable[[], int],
         *,
         genesis_time: int,
-        fork: Fork = "london",
+        fork: str = "london",
         chain_id: int = LOCAL_CHAIN_ID,
         gas_limit: int = GAS_LIMIT,
         accounts: int = DEVNET_KEY_COUNT,
         record: Path | None = None,
     ) -> None:
         """Start a chain; with `record`, in a new file. `now` gives Unix seconds. Raises `RecordError`."""
-        self._begin(
-            now,
-            Machine(
-                fork=fork,
-                chain_id=chain_id,
-                genesis_time=genesis_time,
-                gas_limit=gas_limit,
-                funds={sender_of(devnet_key(index)): _FUNDS_WEI for index in range(accounts)},
-            ),
+        if fork not in FORKS:
+            raise ValueError(f"no fork is called {fork}; there are {', '.join(FORKS)}")
+        for name, value, least, most in (
+            ("genesis_time", genesis_time, 0, 2**40),
+            ("chain_id", chain_id, 1, 2**53 - 1),  # JavaScript tools must be able to hold it
+            ("gas_limit", gas_limit, 21_000, 2**40),
+            ("accounts", accounts, 0, 10_000),
+        ):
+            if not least <= value <= most:
+                raise ValueError(f"{name} is {value}, which is not between {least} and {most}")
+        self.warning: str | None = None
+        self._now = now
+        self._lock = RLock()
+        self._machine = Machine(
+            fork=fork,
+            chain_id=chain_id,
+            genesis_time=genesis_time,
+            gas_limit=gas_limit,
+            funds={sender_of(devnet_key(index)): _FUNDS_WEI for index in range(accounts)},
         )
+        genesis = self._machine.genesis
+        self._blocks: list[BlockAPI] = [genesis]
+        self._number_of: dict[bytes, int] = {bytes(genesis.hash): 0}
+        self._receipts: dict[bytes, Receipt] = {}
+        self._logs: dict[bytes, list[LogEntry]] = {}
+        self._record: ChainRecord | None = None
         if record is not None:
             line = GenesisLine(
                 chain_id=chain_id,
@@ -61,46 +77,24 @@ class LocalEvm:
                 genesis_time=genesis_time,
                 gas_limit=gas_limit,
                 accounts=accounts,
-                hash=self._blocks[0].hash.hex(),
+                hash=genesis.hash.hex(),
             )
             self._record = ChainRecord.create(record, line)
-
-    def _begin(self, now: Callable[[], int], machine: Machine) -> None:
-        self._now = now
-        self._machine = machine
-        self._lock = RLock()
-        self._record: ChainRecord | None = None
-        self._blocks: list[BlockAPI] = [machine.genesis]
-        self._number_of: dict[bytes, int] = {machine.genesis.hash: 0}
-        self._receipts: dict[bytes, Receipt] = {}
-        self._logs: dict[bytes, list[LogEntry]] = {}
-        self.warning: str | None = None
 
     @classmethod
     def reopen(cls, path: Path, now: Callable[[], int]) -> Self:
         """Build a recorded chain again by executing its blocks, and go on recording.
 
-        `DamagedRecord` names the first line that does not lead to the hash it states. When the last line had been cut off
-        in writing, `warning` says so.
+        `DamagedRecord` names the first line that does not lead to the hash it states. When the last line had been cut
+        off in writing, `warning` says so.
         """
         record, genesis, lines = ChainRecord.reopen(path)
         try:
-            evm = cls(
-                now,
-                genesis_time=genesis.genesis_time,
-                fork=genesis.fork,
-                chain_id=genesis.chain_id,
-                gas_limit=genesis.gas_limit,
-                accounts=genesis.accounts,
-            )
-            if evm._blocks[0].hash.hex() != genesis.hash:
-                raise DamagedRecord(str(path), 1, "these parameters lead to another genesis block")
-            for at, line in enumerate(lines, start=2):
-                evm._replay(str(path), at, line)
+            evm = cls._replayed(str(path), now, genesis, lines)
         except BaseException:
             record.close()
             raise
-        evm._record = record
+        evm._record = record  # noqa: SLF001 - of the object just built
         if record.dropped_bytes:
             evm.warning = f"{path}: dropped {record.dropped_bytes} bytes of a block that was never finished"
         return evm
@@ -129,7 +123,7 @@ class LocalEvm:
             return _summary(self._blocks[number].header) if 0 <= number < len(self._blocks) else None
 
     def call(
-        self, to: bytes, data: bytes, *, sender: bytes | None = None, block: int | None = None, value: int = 0
+        self, to: bytes | None, data: bytes, *, sender: bytes | None = None, block: int | None = None, value: int = 0
     ) -> bytes:
         """Return what the call returns in `block` (the newest if None), on the state after it. Raises `Reverted`."""
         with self._lock:
@@ -144,8 +138,14 @@ class LocalEvm:
                 self._blocks[-1].header, self._next_time(), sender=sender, to=to, data=data, value=value
             )
 
-    def nonce(self, address: bytes, pending: bool = False, *, block: int | None = None) -> int:
-        """Return the next nonce; nothing is ever pending here."""
+    def nonce(
+        self,
+        address: bytes,
+        pending: bool = False,  # noqa: ARG002 - the port asks; nothing is ever pending here
+        *,
+        block: int | None = None,
+    ) -> int:
+        """Return the next nonce of `address` after `block` (the newest if None)."""
         with self._lock:
             return self._machine.state(self._header(block)).get_nonce(Address(address))
 
@@ -164,7 +164,7 @@ class LocalEvm:
         with self._lock:
             transaction = self._machine.decode(raw)
             timestamp = self._next_time()
-            self._machine.admit(self._blocks[-1].header, timestamp, transaction)
+            self._machine.admit(self._blocks[-1].header, transaction)
             self._mine(timestamp, [transaction], [raw])
             return bytes(transaction.hash)
 
@@ -192,15 +192,15 @@ class LocalEvm:
     def base_fee(self) -> int:
         """Return the base fee per gas of the newest block; it falls by an eighth with every near-empty block."""
         with self._lock:
-            return self._blocks[-1].header.base_fee_per_gas
+            return base_fee_of(self._blocks[-1].header)
 
     def priority_fee(self) -> int:
         """Return a gwei; any fee will do here."""
         return _PRIORITY_FEE_WEI
 
     def gas_price(self) -> int:
-        """Return a gas price that will do for the next block, even if this one was full."""
-        return 2 * self.base_fee() + _PRIORITY_FEE_WEI
+        """Return what the next block asks for, with the priority fee."""
+        return self.next_base_fee() + _PRIORITY_FEE_WEI
 
     # what only a chain of one's own can do
 
@@ -238,10 +238,21 @@ class LocalEvm:
         with self._lock:
             return self._blocks[number] if 0 <= number < len(self._blocks) else None
 
+    def logs_of(self, number: int) -> list[LogEntry]:
+        """Return all events of one block, whoever emitted them."""
+        with self._lock:
+            mined = self._blocks[number].transactions
+            return [entry for transaction in mined for entry in self._receipts[transaction.hash].logs]
+
     def number_of(self, block_hash: bytes) -> int | None:
         """Return the number of the block with this hash."""
         with self._lock:
             return self._number_of.get(block_hash)
+
+    def next_base_fee(self) -> int:
+        """Return the base fee per gas of the block that is mined next."""
+        with self._lock:
+            return self._machine.base_fee_after(self._blocks[-1].header)
 
     def storage(self, address: bytes, slot: int, *, block: int | None = None) -> int:
         """Return a word of a contract's storage."""
@@ -282,14 +293,33 @@ class LocalEvm:
             for entry in receipt.logs:
                 self._logs.setdefault(entry.address, []).append(entry)
 
+    @classmethod
+    def _replayed(cls, path: str, now: Callable[[], int], genesis: GenesisLine, lines: Sequence[BlockLine]) -> Self:
+        try:
+            evm = cls(
+                now,
+                genesis_time=genesis.genesis_time,
+                fork=genesis.fork,
+                chain_id=genesis.chain_id,
+                gas_limit=genesis.gas_limit,
+                accounts=genesis.accounts,
+            )
+        except ValueError as error:
+            raise DamagedRecord(path, 1, str(error)) from error
+        if evm._blocks[0].hash.hex() != genesis.hash:
+            raise DamagedRecord(path, 1, "these parameters lead to another genesis block")
+        for at, line in enumerate(lines, start=2):
+            evm._replay(path, at, line)
+        return evm
+
     def _replay(self, path: str, at: int, line: BlockLine) -> None:
         parent = self._blocks[-1].header
         if line.number != len(self._blocks) or line.timestamp <= parent.timestamp:
             raise DamagedRecord(path, at, "this block does not follow the one before")
         try:
-            transactions = [self._machine.decode(raw) for raw in line.raw()]
+            transactions = [self._machine.decode(bytes.fromhex(raw)) for raw in line.transactions]
             mined = self._machine.mine(parent, line.timestamp, transactions)
-        except (ValueError, TransactionRefused) as error:
+        except (TypeError, ValueError, TransactionRefused) as error:
             raise DamagedRecord(path, at, str(error)) from error
         if mined.block.hash.hex() != line.hash:
             raise DamagedRecord(path, at, "the block leads to another hash than the one written")

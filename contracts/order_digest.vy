@@ -11,9 +11,7 @@ DOMAIN_TYPE: constant(bytes32) = keccak256(
 ORDER_TYPE: constant(bytes32) = keccak256(
     "Order(address asset,uint32 market,uint8 product,uint8 side,uint40 deliveryStart,uint48 energyWh,int48 limitMicroPerKwh,bytes32 preferences,uint40 validUntil,uint64 salt)"
 )
-# half of secp256k1's order: of the two forms of a signature only the lower counts
-HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
-LOW_255: constant(uint256) = 2**255 - 1  # mask
+CURVE_ORDER: constant(uint256) = 115792089237316195423570985008687907852837564279074904382605163141518161494337  # secp256k1
 
 DEPLOYED_ON: immutable(uint256)
 DOMAIN: immutable(bytes32)
@@ -110,15 +108,3 @@ def _digest(
             ),
         )
     )
-
-
-@internal
-@view
-def _signer(digest: bytes32, r: bytes32, vs: bytes32) -> address:
-    """
-    @return The signer, or nobody when there is none.
-    """
-    s: uint256 = convert(vs, uint256) & LOW_255
-    assert s <= HALF_ORDER, "orders: s is high"
-    # 27 + the parity bit: two digits of headroom in a byte
-    return ecrecover(digest, unsafe_add(27, convert(vs, uint256) >> 255), r, convert(s, bytes32))

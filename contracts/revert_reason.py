@@ -7,7 +7,7 @@ _PANIC = bytes.fromhex("4e487b71")
 
 
 def reason_of(data: bytes) -> str:
-    """Return the reason in revert data: the text of `Error(string)`, `panic 0x..`, the selector of another error, or ""."""
+    """Return the reason in revert data: the text of `Error(string)`, `panic 0x..`, another error's selector, or ""."""
     if data[:4] == _ERROR:
         return _string(data[4:])
     if data[:4] == _PANIC and len(data) == 36:

@@ -9,6 +9,8 @@ from typing import Any
 from coincurve import PublicKey
 from sha3 import keccak_256
 
+from contracts.recursion import bound_recursion
+
 
 @dataclass(frozen=True, slots=True)
 class SignedTransaction:
@@ -33,11 +35,12 @@ def sign(
 ) -> SignedTransaction:
     """Sign a transaction with the private key `key`; the same arguments give the same bytes (RFC 6979).
 
-    Fees are wei per gas. `to` None creates a contract. A legacy transaction (EIP-155) pays `max_fee` as its gas price and
-    ignores `priority_fee`; otherwise it is of type 2 (EIP-1559).
+    Fees are wei per gas. `to` None creates a contract. A legacy transaction (EIP-155) pays `max_fee` as its gas price
+    and ignores `priority_fee`; otherwise it is of type 2 (EIP-1559).
     """
     from eth_account import Account
 
+    bound_recursion()
     fields: dict[str, Any] = {
         "chainId": chain_id,
         "nonce": nonce,
@@ -56,4 +59,5 @@ def sign(
 
 def sender_of(key: bytes) -> bytes:
     """Return the address whose transactions the private key `key` signs."""
-    return keccak_256(PublicKey.from_secret(key).format(compressed=False)[1:]).digest()[12:]
+    digest: bytes = keccak_256(PublicKey.from_secret(key).format(compressed=False)[1:]).digest()
+    return digest[12:]

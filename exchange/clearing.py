@@ -23,8 +23,9 @@ class Clearing:
     """The result of one session.
 
     `rate` is what every seller gets (none where nothing was traded); `low` and `high` are the ends of the interval
-    of rates at which supply and demand agree. Trades stand in ascending order of their leaf, own uses in ascending
-    order of (bid, offer).
+    of rates at which supply and demand agree (without trades: best bid less the fee, and best offer, each none where
+    that side is empty). Trades stand in ascending order of their leaf, own uses in ascending order of (bid, offer).
+    `lapsed` names, in ascending order, the orders left out because an earlier order of the same account crossed them.
     """
 
     rate: MicroPerKwh | None
@@ -32,6 +33,7 @@ class Clearing:
     high: MicroPerKwh | None
     trades: tuple[Trade, ...]
     own_uses: tuple[OwnUse, ...]
+    lapsed: tuple[bytes, ...] = ()
 
     @property
     def energy(self) -> Wh:

@@ -15,6 +15,11 @@
     │   └── OrderCancelledBefore  order-cancelled
     ├── UnknownOrder              unknown-order
     ├── UnknownSession            unknown-session
+    ├── UnknownTrade              unknown-trade
+    ├── SessionNotCleared         session-not-cleared
+    ├── CursorMalformed           malformed-cursor
+    ├── ParametersDiffer          parameters-differ
+    ├── JournalInUse              journal-in-use
     └── JournalBroken             journal-broken
 
 A bad signature, an unknown asset and a missing authority are refused by the identity room.
@@ -34,13 +39,17 @@ class OrderRejected(ExchangeRefused):
 
 
 class OrderMalformed(OrderRejected):
-    """A field of the order is missing, of the wrong type or out of its range."""
+    """A field of the order is missing, of the wrong type or out of its range.
+
+    `fields` names each field that is wrong with what is wrong with it, where that is known.
+    """
 
     code = "malformed-order"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(why)
         self.why = why
+        self.fields = fields
 
 
 class WrongMarket(OrderRejected):
@@ -167,6 +176,57 @@ class UnknownSession(ExchangeRefused):
     def __init__(self, session: str) -> None:
         super().__init__(f"there is no session {session}")
         self.session = session
+
+
+class UnknownTrade(ExchangeRefused):
+    """No trade has this leaf."""
+
+    code = "unknown-trade"
+
+    def __init__(self, leaf: bytes) -> None:
+        super().__init__(f"there is no trade 0x{leaf.hex()}")
+        self.leaf = leaf
+
+
+class SessionNotCleared(ExchangeRefused):
+    """The book of a session is published once it is cleared, and not before."""
+
+    code = "session-not-cleared"
+
+    def __init__(self, session: str, gate_closure: int) -> None:
+        super().__init__(f"session {session} is not cleared yet; its gate closes at {gate_closure}")
+        self.session = session
+        self.gate_closure = gate_closure
+
+
+class CursorMalformed(ExchangeRefused):
+    """The cursor is none that a page of this list ended with."""
+
+    code = "malformed-cursor"
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__("the cursor is none that a page of this list ended with")
+        self.cursor = cursor
+
+
+class ParametersDiffer(ExchangeRefused):
+    """The exchange was started with other rules, or another receipts key, than its journal or its rules name."""
+
+    code = "parameters-differ"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class JournalInUse(ExchangeRefused):
+    """Another exchange writes to this journal; two writers would contradict each other."""
+
+    code = "journal-in-use"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"another process writes to the journal {path}")
+        self.path = path
 
 
 class JournalBroken(ExchangeRefused):

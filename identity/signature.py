@@ -47,7 +47,7 @@ def recover(digest: bytes, signature: bytes) -> Address:
     plain = signature[:32] + s.to_bytes(32, "big") + bytes((vs >> 255,))
     try:
         key = PublicKey.from_signature_and_message(plain, digest, hasher=None)
-    except Exception as error:  # coincurve raises bare Exception and ValueError for unusable r and s
+    except ValueError as error:  # what coincurve raises where r and s are no point or no scalar
         raise BadSignature("no key fits it") from error
     return Address(keccak(key.format(compressed=False)[1:])[12:])
 

@@ -1,0 +1,195 @@
+"""What an audit reads, and from where: the folder of an exchange, or one that was exported, and a chain.
+
+The audit itself is pure and stands in `settlement/audit.py`. Here files that may have been tampered with become
+values: what cannot be read becomes a finding, and everything else goes on to be checked.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.clock import Clock, WallClock
+from app.founding import Founded
+from app.wiring import Places, open_chain
+from contracts.evm import Evm
+from contracts.rpc_evm import RpcEvm
+from exchange.book import Book, book_from_document
+from exchange.documents import event_from_document
+from exchange.effects.journal import check_journal
+from exchange.errors import OrderMalformed
+from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared
+from exchange.parameters import Parameters
+from identity.address import Address
+from identity.errors import IdentityRefused
+from settlement.audit import audit, audit_batches
+from settlement.effects.chain_view import read_chain
+from settlement.effects.settlement_contract import SettlementContract
+from settlement.effects.sqlite_store import SqliteStore
+from settlement.findings import Finding
+from settlement.kept_batch import KeptBatch
+
+BOOKS = "books"
+"""The folder of published books in an export."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What was found in a folder: books, batches, and what could not be read."""
+
+    founded: Founded
+    books: list[Book] = field(default_factory=list)
+    batches: list[KeptBatch] = field(default_factory=list)
+    uncleared: set[int] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The outcome of an audit, with what it looked at."""
+
+    findings: tuple[Finding, ...]
+    sessions: int
+    orders: int
+    trades: int
+    energy_wh: int
+    batches: int
+    blocks: int
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def to_document(self) -> dict[str, object]:
+        """Return the verdict as plain values for JSON."""
+        return {
+            "sound": self.sound,
+            "findings": [finding.to_document() for finding in self.findings],
+            "sessions": self.sessions,
+            "orders": self.orders,
+            "trades": self.trades,
+            "energy_wh": self.energy_wh,
+            "batches": self.batches,
+            "blocks": self.blocks,
+        }
+
+
+def gather(folder: Path) -> Evidence:
+    """Read the evidence in a folder: a running or finished exchange's own, or an export of it.
+
+    Raises `ExchangeFileUnusable` where it does not say which exchange it is of.
+    """
+    places = Places(folder)
+    evidence = Evidence(Founded.read(places.exchange))
+    if places.journal.exists():
+        _read_journal(places, evidence)
+    if (folder / BOOKS).is_dir():
+        for path in sorted((folder / BOOKS).glob("*.json")):
+            _read_book(path, evidence)
+    if places.store.exists():
+        try:
+            with closing(SqliteStore(places.store)) as store:
+                evidence.batches.extend(store.batches())
+        except (sqlite3.DatabaseError, ValueError) as error:
+            evidence.findings.append(Finding("stored-batch", None, "", f"{places.store} cannot be read: {error}"))
+    return evidence
+
+
+def judge(evidence: Evidence, evm: Evm, *, now: int | None = None) -> Verdict:
+    """Audit the evidence against a chain. Raises `EvmError` where the chain does not answer."""
+    contract = SettlementContract(evm, Address(evidence.founded.deployment.settlement))
+    view = read_chain(contract, start_block=evidence.founded.deployment.block)
+    findings = list(evidence.findings)
+    findings += audit(evidence.books, view, whole=True, elsewhere=evidence.uncleared, now=now)
+    findings += audit_batches(evidence.batches, evidence.books)
+    trades = [trade for book in evidence.books for trade in book.cleared.clearing.trades]
+    return Verdict(
+        findings=tuple(findings),
+        sessions=len(evidence.books),
+        orders=sum(len(book.orders) for book in evidence.books),
+        trades=len(trades),
+        energy_wh=sum(trade.energy for trade in trades),
+        batches=len(view.calldata),
+        blocks=evm.head().number + 1,
+    )
+
+
+def audit_folder(folder: Path, *, rpc: str | None = None, clock: Clock | None = None) -> Verdict:
+    """Audit the exchange in a folder against the chain at `rpc`, else the one it was founded on.
+
+    A chain in this process is rebuilt by executing its recording: the contract checks everything once more.
+    """
+    evidence = gather(folder)
+    clock = WallClock() if clock is None else clock
+    if rpc is not None:
+        return judge(evidence, RpcEvm(rpc, expected_chain_id=evidence.founded.deployment.chain_id), now=clock())
+    return judge(evidence, open_chain(Places(folder), evidence.founded, clock), now=None)
+
+
+def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book], set[int]]:
+    """Return the books that events make, and the sequence numbers of orders in sessions not cleared yet."""
+    orders: dict[object, list[OrderAccepted]] = {}
+    cancellations: dict[object, list[OrderCancelled]] = {}
+    cleared: list[SessionCleared] = []
+    for event in events:
+        match event:
+            case ParametersSet():
+                parameters = event.parameters
+            case OrderAccepted():
+                orders.setdefault(event.signed.order.session, []).append(event)
+            case OrderCancelled():
+                cancellations.setdefault(event.session, []).append(event)
+            case SessionCleared():
+                cleared.append(event)
+            case _:
+                pass
+    books = [
+        Book(
+            key=event.session,
+            parameters=parameters,
+            orders=tuple(orders.get(event.session, ())),
+            cancellations=tuple(cancellations.get(event.session, ())),
+            cleared=event,
+        )
+        for event in cleared
+    ]
+    done = {event.session for event in cleared}
+    waiting = {order.receipt.sequence for key, taken in orders.items() if key not in done for order in taken}
+    return books, waiting
+
+
+def _read_journal(places: Places, evidence: Evidence) -> None:
+    """Read every entry that can still be read, whatever its hash says; damage is reported entry by entry."""
+    evidence.findings += [
+        Finding("journal", None, "" if damage.sequence is None else str(damage.sequence), damage.why)
+        for damage in check_journal(places.journal)
+    ]
+    events: list[Event] = []
+    try:
+        with closing(sqlite3.connect(f"{places.journal.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.text_factory = bytes
+            for (body,) in connection.execute("SELECT body FROM entries ORDER BY sequence"):
+                try:
+                    events.append(event_from_document(json.loads(body)))
+                except (ValueError, TypeError, RecursionError, OrderMalformed, IdentityRefused):
+                    continue  # named as damage above
+    except sqlite3.DatabaseError as error:
+        evidence.findings.append(Finding("journal", None, "", f"{places.journal} cannot be read: {error}"))
+    books, evidence.uncleared = books_of(evidence.founded.parameters, events)
+    evidence.books += books
+
+
+def _read_book(path: Path, evidence: Evidence) -> None:
+    try:
+        evidence.books.append(book_from_document(json.loads(path.read_text())))
+    except (OSError, ValueError, TypeError, RecursionError, OrderMalformed, IdentityRefused) as error:
+        evidence.findings.append(Finding("book-malformed", None, path.name, str(error)))
+
+
+class VerificationFailed(Exception):
+    """An audit or a verification found something; what it was has been printed."""
+
+    code = "verification-failed"

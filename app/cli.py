@@ -1,0 +1,160 @@
+"""The command line: one verb each, and what it imports only when it runs, so that `--help` answers at once.
+
+Results go to standard output (with `--json` as one document), everything else to standard error. Exit codes:
+0 done, 1 unexpected, 2 wrong usage, 3 invalid input, 4 verification failed, 5 chain unreachable, 130 interrupted.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.exit_codes import Exit
+
+app = typer.Typer(
+    name="merit",
+    help="Merit: a settlement exchange for local energy.",
+    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 invalid input, 4 verification failed, 5 chain unreachable.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Data = Annotated[Path, typer.Option(help="The folder of the exchange.", file_okay=False)]
+CommunityFile = Annotated[
+    Path | None, typer.Option("--community", help="The community's TOML file; without it, the demo street.")
+]
+Rpc = Annotated[str | None, typer.Option(help="The JSON-RPC URL of a node; without it, the chain in this process.")]
+KeyFile = Annotated[Path | None, typer.Option(help="The file of the private key: hex, or a keystore.")]
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option(help="Where to keep the day; an earlier demo there is replaced.")] = Path(
+        "merit-demo"
+    ),
+    community: CommunityFile = None,
+    serve: Annotated[bool, typer.Option(help="Keep the exchange and its chain running afterwards.")] = False,
+    port: Annotated[int, typer.Option(help="HTTP port with --serve.")] = 8080,
+    rpc_port: Annotated[int, typer.Option(help="JSON-RPC port of the chain with --serve.")] = 8545,
+    as_json: AsJson = False,
+) -> None:
+    """Let a street of homes trade a whole day, settle it, audit it, and show what an auditor catches."""
+    from app.commands.demo import run
+
+    run(data, community, serve=serve, port=port, rpc_port=rpc_port, as_json=as_json)
+
+
+@app.command()
+def serve(
+    data: Data = Path("merit-data"),
+    community: CommunityFile = None,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="HTTP port; 0 takes a free one.")] = 8080,
+    rpc_port: Annotated[int, typer.Option(help="JSON-RPC port of a chain in this process; 0 takes a free one.")] = 8545,
+    key_file: KeyFile = None,
+    confirmations: Annotated[int, typer.Option(min=0, help="Blocks on top of a batch until it is final.")] = 0,
+) -> None:
+    """Run the exchange: HTTP, gates by the clock, settlement. A new folder is founded on a chain in this process."""
+    from app.commands.serve import run
+
+    run(data, community, host=host, port=port, rpc_port=rpc_port, key_file=key_file, confirmations=confirmations)
+
+
+@app.command()
+def devnet(
+    data: Annotated[
+        Path | None, typer.Option(help="Show the recorded chain of this folder; without it, a new chain in memory.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="JSON-RPC port; 0 takes a free one.")] = 8545,
+    fork: Annotated[str, typer.Option(help="The rules of a new chain: london or prague.")] = "london",
+) -> None:
+    """Serve a local chain as JSON-RPC on the loopback, so that other tools can look."""
+    from app.commands.devnet import run
+
+    run(data, port=port, fork=fork)
+
+
+@app.command()
+def deploy(
+    rpc: Annotated[str, typer.Option(help="The JSON-RPC URL of the node.")],
+    data: Data = Path("merit-data"),
+    community: CommunityFile = None,
+    key_file: KeyFile = None,
+    token: Annotated[str | None, typer.Option(help="The ERC-20 to hold; without it, a test euro is deployed.")] = None,
+    chain_id: Annotated[int | None, typer.Option(help="Refuse a node that serves another chain.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put the contracts on a chain and found an exchange there, for `merit serve`."""
+    from app.commands.deploy import run
+
+    run(rpc, data, community, key_file=key_file, token=token, chain_id=chain_id, as_json=as_json)
+
+
+@app.command()
+def audit(
+    data: Annotated[Path, typer.Argument(help="The folder of an exchange, or an export of it.", exists=True)],
+    rpc: Rpc = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check everything again: signatures, admission, clearing, fees, money, and what the chain holds.
+
+    Exit 0 where all is sound, 4 with every finding named.
+    """
+    from app.commands.audit import run
+
+    run(data, rpc=rpc, as_json=as_json)
+
+
+@app.command()
+def verify(
+    proof: Annotated[Path, typer.Argument(help="A proof, as /v1/proofs gives it; - reads standard input.")],
+    rpc: Annotated[str, typer.Option(help="The JSON-RPC URL of a node you trust.")],
+    contract: Annotated[
+        str | None, typer.Option(help="The settlement contract you trust; without it, the one the proof names.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check one proof against a node: neither our server nor our database is needed."""
+    from app.commands.verify import run
+
+    run(proof, rpc=rpc, contract=contract, as_json=as_json)
+
+
+@app.command()
+def export(
+    data: Annotated[Path, typer.Argument(help="The folder of an exchange.", exists=True, file_okay=False)],
+    to: Annotated[Path, typer.Argument(help="A new folder for the books.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the published books, one JSON file a session, with what an auditor needs to check them."""
+    from app.commands.export import run
+
+    run(data, to, as_json=as_json)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from app.version import NAME, installed_version
+
+    typer.echo(f"{NAME} {installed_version()}")
+
+
+def main() -> None:
+    """Run the command line; expected refusals become a sentence and an exit code, a bug keeps its trace."""
+    import sys
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except Exception as error:
+        from app.refusals import exit_of
+
+        code = exit_of(error)
+        if code is Exit.UNEXPECTED:
+            raise
+        typer.echo(f"merit: {error}", err=True)
+        sys.exit(code)

@@ -1,0 +1,245 @@
+"""A street of homes trades a whole day on simulated time, over the same HTTP that everybody uses, and is audited.
+
+Every home signs its own orders with its own key; what it will draw and feed in comes from its profile. The chain is in
+this process, recorded block by block, so that the audit can be repeated later.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from httpx2 import Client
+
+from app.auditing import Evidence, Verdict, gather, judge
+from app.clock import SetClock
+from app.community import Community, Profiles, read_community, read_profiles
+from app.founding import Founded, Keys, Member, found, member_key
+from app.server import Serving, create_app
+from app.wiring import House, Places, build
+from contracts.local_evm import LocalEvm
+from exchange.agents import Alternative, need, output, supply, take_up
+from exchange.documents import order_to_document
+from exchange.order import Order, SignedOrder
+from exchange.units import MicroPerKwh, Nano, Wh
+from identity.signature import sign
+from settlement.findings import Finding
+
+SETTING_UP_SECONDS = 7200
+"""How long before the first gate opens the chain begins."""
+
+HANDED_IN_SECONDS = 600
+"""How long before gate closure the homes hand in their orders."""
+
+
+class DemoFailed(Exception):
+    """Something in the demo went another way than it must."""
+
+    code = "demo-failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """A member's day: energies in Wh, amounts in nano; `without` is the bill there would be without the market."""
+
+    name: str
+    drawn: Wh
+    fed_in: Wh
+    own_use: Wh
+    bought: Wh
+    sold: Wh
+    paid: Nano
+    earned: Nano
+    without: Nano
+
+    @property
+    def net(self) -> Nano:
+        """What the member pays on balance."""
+        return Nano(self.paid - self.earned)
+
+    @property
+    def saved(self) -> Nano:
+        """What the market was worth to the member."""
+        return Nano(self.without - self.net)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainTotals:
+    """What the day was to the chain."""
+
+    sessions: int
+    trades: int
+    energy: Wh
+    value: Nano
+    fees: Nano
+    gas: int
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """The demo's outcome. `caught` is what the audit finds once one trade in a copy of a book is altered."""
+
+    bills: tuple[Bill, ...]
+    chain: ChainTotals
+    verdict: Verdict
+    altered: str
+    caught: tuple[Finding, ...]
+
+
+def prepare(community_file: Path, data: Path) -> tuple["Demo", int]:
+    """Found a fresh exchange in the empty folder `data`; return the demo and its number of delivery periods."""
+    community = read_community(community_file)
+    profiles = read_profiles(community, community_file.parent)
+    terms = community.community
+    clock = SetClock(profiles.starts[0] - terms.opening_seconds - SETTING_UP_SECONDS)
+    places = Places(data)
+    data.mkdir(parents=True, exist_ok=True)
+    evm = LocalEvm(clock, genesis_time=clock(), record=places.chain)
+    keys = Keys.devnet()
+    founded = found(evm, community, keys)
+    founded.write(places.exchange)
+    house = build(places, founded, keys, clock, evm)
+    return Demo(community, profiles, founded, house, evm, clock, data), len(profiles.starts)
+
+
+class Demo:
+    """The scripted day. Use as a context manager: it closes the exchange."""
+
+    def __init__(
+        self,
+        community: Community,
+        profiles: Profiles,
+        founded: Founded,
+        house: House,
+        evm: LocalEvm,
+        clock: SetClock,
+        data: Path,
+    ) -> None:
+        self.house = house
+        self.evm = evm
+        self.clock = clock
+        self.app = create_app(house)
+        self._community = community
+        self._profiles = profiles
+        self._founded = founded
+        self._data = data
+        self._alternative = Alternative(
+            sell=MicroPerKwh(community.utility.sell_micro_per_kwh), buy=MicroPerKwh(community.utility.buy_micro_per_kwh)
+        )
+
+    def __enter__(self) -> "Demo":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of every file."""
+        self.house.close()
+        self.evm.close()
+
+    def trade(self, tick: Callable[[int], None]) -> None:
+        """Trade the whole day; `tick` hears the number of every delivery period that was settled."""
+        market = self._founded.parameters.market
+        with Serving(self.app) as server, Client(base_url=server.url, timeout=30) as client:
+            for index, start in enumerate(self._profiles.starts):
+                closure = market.gate_closure(start)
+                self.clock.set(closure - HANDED_IN_SECONDS)
+                for member in self._founded.members:
+                    self._hand_in(client, member, self._orders(member, index, start))
+                self.clock.set(closure)
+                self.house.heartbeat.beat(self.clock())
+                tick(index)
+        unfinished = self.house.store.unfinished()
+        if unfinished:
+            raise DemoFailed(f"{len(unfinished)} batches are not settled")
+
+    def conclude(self) -> Day:
+        """Return the bills, the chain's totals, the audit's verdict, and what it says of an altered trade."""
+        evidence = gather(self._data)
+        verdict = judge(evidence, self.evm)
+        altered, caught = self._alter_one_trade(evidence)
+        return Day(
+            bills=tuple(self._bill(member) for member in self._founded.members if member.assets),
+            chain=self._chain_totals(),
+            verdict=verdict,
+            altered=altered,
+            caught=caught,
+        )
+
+    def _orders(self, member: Member, index: int, start: int) -> list[Order]:
+        """Return what the member's agents would order for one delivery period."""
+        market, alternative = self._founded.parameters.market, self._alternative
+        capacity = Wh(self._community.utility.capacity_wh)
+        orders = []
+        for kind, asset in sorted(member.assets.items()):
+            energy = capacity if asset.column is None else Wh(self._profiles.columns[asset.column][index])
+            make = {"load": need, "pv": output, "sell": supply, "buy": take_up}[kind]
+            if energy:
+                orders.append(make(asset.identity, energy, market, start, alternative, salt=index))
+        return orders
+
+    def _hand_in(self, client: Client, member: Member, orders: list[Order]) -> None:
+        """Sign orders with the member's key and post them; anything but an acceptance fails the demo."""
+        if not orders:
+            return
+        separator = self._founded.parameters.domain.separator()
+        key = member_key(member.name)
+        documents = [
+            order_to_document(SignedOrder(order, sign(order.digest(separator), key))) for order in orders
+        ]
+        answer = client.post("/v1/orders/batch", json={"orders": documents})
+        if answer.status_code != 200:
+            raise DemoFailed(f"the exchange answered {answer.status_code}: {answer.text}")
+        for result in answer.json()["results"]:
+            if result["status"] not in (200, 201):
+                raise DemoFailed(f"an order of {member.name} was refused: {result}")
+
+    def _bill(self, member: Member) -> Bill:
+        from settlement.statement import totals
+
+        lines = self.house.heartbeat.statements.lines(member.account, self._profiles.starts[0])
+        sums = totals(lines)
+        columns = {kind: self._profiles.columns[asset.column] for kind, asset in member.assets.items() if asset.column}
+        drawn, fed_in = Wh(sum(columns.get("load", ()))), Wh(sum(columns.get("pv", ())))
+        fee = self._founded.parameters.market.fee
+        # Behind one connection own energy is used first, with or without a market.
+        periods = zip(columns.get("load", ()), columns.get("pv", (0,) * len(columns.get("load", ()))), strict=True)
+        own = Wh(sum(min(load, pv) for load, pv in periods))
+        return Bill(
+            name=member.name,
+            drawn=drawn,
+            fed_in=fed_in,
+            own_use=sums.own_use,
+            bought=sums.bought,
+            sold=sums.sold,
+            paid=sums.paid,
+            earned=sums.earned,
+            without=self._alternative.bill(Wh(drawn - own), Wh(fed_in - own), fee),
+        )
+
+    def _chain_totals(self) -> ChainTotals:
+        batches = self.house.store.batches()
+        settled = self.house.indexer.state.settled.values()
+        return ChainTotals(
+            sessions=len({batch.session for batch in batches}),
+            trades=sum(fact.trades for fact in settled),
+            energy=Wh(sum(fact.energy for fact in settled)),
+            value=Nano(sum(fact.value for fact in settled)),
+            fees=Nano(sum(fact.fee for fact in settled)),
+            gas=sum(batch.gas_used or 0 for batch in batches),
+            blocks=self.evm.head().number + 1,
+        )
+
+    def _alter_one_trade(self, evidence: Evidence) -> tuple[str, tuple[Finding, ...]]:
+        """Alter the energy of one trade by 1 Wh in a copy of its book, and audit the copy."""
+        index = next(i for i, book in enumerate(evidence.books) if len(book.cleared.clearing.trades) > 3)
+        book = evidence.books[index]
+        clearing = book.cleared.clearing
+        trade = clearing.trades[0]
+        forged = replace(trade, energy=Wh(trade.energy + 1))
+        copy = replace(
+            book, cleared=replace(book.cleared, clearing=replace(clearing, trades=(forged, *clearing.trades[1:])))
+        )
+        books = [*evidence.books[:index], copy, *evidence.books[index + 1 :]]
+        verdict = judge(replace(evidence, books=books), self.evm)
+        altered = f"session {book.key}: one trade of {trade.energy} Wh now says {forged.energy} Wh"
+        return altered, verdict.findings

@@ -1,0 +1,217 @@
+"""Refusals as HTTP problems (RFC 9457): the only file that knows which refusal has which status.
+
+Every refusal class of every room has a row here; a test walks the rooms and fails where one is missing. The type of a
+problem is `/problems/<code>`, a path on this server that says what the code means. Codes are stable, sentences are not.
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from contracts.errors import EvmError
+from exchange.errors import ExchangeRefused
+from identity.errors import IdentityRefused
+from settlement.errors import SettlementRefused
+
+Document = dict[str, Any]
+
+MEDIA_TYPE = "application/problem+json"
+
+REFUSALS: tuple[type[Exception], ...] = (IdentityRefused, ExchangeRefused, SettlementRefused, EvmError)
+"""The root of each room's tree."""
+
+PROBLEMS: Mapping[str, tuple[int, str]] = {
+    # identity
+    "identity-refused": (403, "Refused by the identity rules"),
+    "malformed-address": (422, "Not an address"),
+    "bad-signature": (403, "Signature not acceptable"),
+    "key-unusable": (503, "A key of this server cannot be used"),
+    "authority-refused": (403, "No authority for this asset"),
+    "unknown-asset": (403, "Asset not enrolled"),
+    "asset-not-current": (403, "Asset's enrolment has ended"),
+    "orders-voided": (403, "Everything signed in that epoch was voided"),
+    "not-authorised": (403, "Signer may not act for this account"),
+    # exchange
+    "exchange-refused": (409, "Refused by the exchange"),
+    "order-rejected": (422, "Order not taken"),
+    "malformed-order": (422, "Order malformed"),
+    "wrong-market": (422, "No such market here"),
+    "not-a-delivery-start": (422, "No delivery period begins then"),
+    "gate-not-open": (409, "Gate not open yet"),
+    "gate-closed": (409, "Gate closed"),
+    "order-expired": (422, "Order ends before the gate closes"),
+    "size-out-of-bounds": (422, "Energy or limit out of bounds"),
+    "preferences-unknown": (422, "Preferences not known here"),
+    "own-crossing": (409, "Order crosses another order of its account"),
+    "short-of-collateral": (409, "Not enough free credit"),
+    "order-cancelled": (409, "Order was cancelled"),
+    "unknown-order": (404, "No such order"),
+    "unknown-session": (404, "No such session"),
+    "unknown-trade": (404, "No such trade"),
+    "session-not-cleared": (409, "Session not cleared yet"),
+    "malformed-cursor": (422, "Cursor malformed"),
+    "parameters-differ": (503, "The exchange was started under other rules"),
+    "journal-in-use": (503, "Another process writes to the journal"),
+    "journal-broken": (503, "The exchange cannot write anything down"),
+    # settlement
+    "settlement-refused": (409, "Refused by the settlement"),
+    "book-unsound": (409, "Book does not hang together"),
+    "malformed-calldata": (422, "Calldata malformed"),
+    "malformed-proof": (422, "Proof malformed"),
+    "not-in-tree": (404, "Not in this tree"),
+    "ledger-refused": (409, "Refused by the ledger"),
+    "amount-out-of-bounds": (422, "Amount out of bounds"),
+    "unknown-party": (404, "No such account or asset"),
+    "credit-short": (409, "Not enough credit"),
+    "credit-too-large": (409, "More credit than an account can hold"),
+    "nothing-requested": (409, "No withdrawal was requested"),
+    "withdrawal-not-due": (409, "Withdrawal not due yet"),
+    # the chain, and the way to it
+    "evm-error": (502, "The chain failed"),
+    "reverted": (409, "Refused by the contract"),
+    "transaction-refused": (502, "The node did not take the transaction"),
+    "node-unreachable": (503, "The node does not answer"),
+    "node-refused": (502, "The node refused the question"),
+    "wrong-chain": (503, "The node serves another chain"),
+    "not-mined": (504, "Not mined in time"),
+    "malformed-deployment": (503, "Deployment record malformed"),
+    "record-error": (503, "The local chain's recording cannot be used"),
+    "damaged-record": (503, "The local chain's recording is damaged"),
+    "record-in-use": (503, "The local chain's recording is in use"),
+    "record-not-written": (503, "The local chain cannot write anything down"),
+    # HTTP itself
+    "malformed-request": (422, "Request malformed"),
+    "bad-request": (400, "Request not understood"),
+    "not-found": (404, "Nothing here"),
+    "method-not-allowed": (405, "Method not allowed here"),
+    "body-too-large": (413, "Body too large"),
+    "body-too-deep": (400, "Body nested too deeply"),
+    "http-error": (500, "Request not answered"),
+    "unexpected": (500, "Unexpected failure"),
+}
+"""Code → status and title."""
+
+_MEANINGS = {
+    "malformed-request": "A part of the request is missing, of the wrong type or out of its range.",
+    "bad-request": "The body could not be read as what it claims to be.",
+    "not-found": "There is nothing under this path.",
+    "method-not-allowed": "There is something under this path, but not for this method.",
+    "body-too-large": "The body is longer than this server reads.",
+    "body-too-deep": "The body is nested deeper than anything that is asked for here, or not in UTF-8.",
+    "http-error": "The request was not answered, for the reason that its status gives.",
+    "unexpected": "A fault of this server. Nothing that was acknowledged is lost; sending an order again is harmless.",
+}
+
+_CODES_BY_STATUS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+
+
+def refusals(root: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield a refusal class and every class below it that was imported."""
+    yield root
+    for child in root.__subclasses__():
+        yield from refusals(child)
+
+
+def problem_of(refusal: Exception) -> Document:
+    """Return the problem that tells of a refusal; the refusal's data are members beside the standard ones."""
+    code = next(
+        (code for kind in type(refusal).__mro__ if (code := getattr(kind, "code", "")) in PROBLEMS), "unexpected"
+    )
+    members = {name: _plain(value) for name, value in vars(refusal).items() if not name.startswith("_")}
+    return members | problem(code, str(refusal))
+
+
+def problem(code: str, detail: str) -> Document:
+    """Return the problem with this code."""
+    status, title = PROBLEMS[code]
+    return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code}
+
+
+def problem_response(document: Document, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem as an answer; ASCII throughout, whatever the request held."""
+    return Response(json.dumps(document), document["status"], dict(headers or {}), MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have `app` answer every refusal, every malformed request and every failure with a problem, and explain them."""
+    for root in REFUSALS:
+        app.add_exception_handler(root, _on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_malformed_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected)
+    app.include_router(_explanations())
+
+
+async def _on_refusal(_: Request, error: Exception) -> Response:
+    return problem_response(problem_of(error))
+
+
+async def _on_malformed_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = [[".".join(map(str, found["loc"]))[:80], str(found["msg"])[:200]] for found in error.errors()[:20]]
+    detail = "; ".join(f"{name}: {what}" for name, what in fields)
+    return problem_response(problem("malformed-request", detail) | {"fields": fields})
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES_BY_STATUS.get(error.status_code, "http-error")
+    document = problem(code, f"{request.method} {request.url.path}: {error.detail}") | {"status": error.status_code}
+    return problem_response(document, error.headers)
+
+
+async def _on_unexpected(_: Request, __: Exception) -> Response:
+    # What went wrong is in the server's log; it is nobody else's business.
+    return problem_response(problem("unexpected", "this server failed to answer; the operator's log says why"))
+
+
+def _explanations() -> APIRouter:
+    router = APIRouter(prefix="/problems", tags=["problems"])
+
+    @router.get("")
+    async def problems() -> Document:
+        """List every problem this server answers with."""
+        return {"problems": [_explanation(code) for code in sorted(PROBLEMS)]}
+
+    @router.get("/{code}")
+    async def one(code: str) -> Document:
+        """Say what a problem's code means."""
+        if code not in PROBLEMS:
+            raise HTTPException(404, "no problem has this code")
+        return _explanation(code)
+
+    return router
+
+
+def _explanation(code: str) -> Document:
+    status, title = PROBLEMS[code]
+    return {
+        "code": code,
+        "status": status,
+        "phrase": HTTPStatus(status).phrase,
+        "title": title,
+        "meaning": _meaning(code),
+    }
+
+
+def _meaning(code: str) -> str:
+    if code in _MEANINGS:
+        return _MEANINGS[code]
+    kinds = (kind for root in REFUSALS for kind in refusals(root) if vars(kind).get("code") == code)
+    doc = next((kind.__doc__ for kind in kinds if kind.__doc__), None)
+    return PROBLEMS[code][1] if doc is None else " ".join(doc.split("\n\n")[0].split())
+
+
+def _plain(value: object) -> Any:
+    """Return a refusal's datum as JSON has it."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -1,0 +1,36 @@
+"""Which exit code an expected refusal ends a command with."""
+
+from app.auditing import VerificationFailed
+from app.community import CommunityRefused
+from app.demo import DemoFailed
+from app.exit_codes import Exit
+from app.founding import ExchangeFileUnusable
+from contracts.errors import EvmError, NodeRefused, NodeUnreachable, RecordError, WrongChain
+from exchange.errors import ExchangeRefused
+from identity.errors import IdentityRefused
+from settlement.effects.errors import SettlementEffectError
+from settlement.errors import SettlementRefused
+
+_INVALID = (
+    CommunityRefused,
+    ExchangeFileUnusable,
+    ExchangeRefused,
+    IdentityRefused,
+    RecordError,
+    SettlementEffectError,
+    SettlementRefused,
+    OSError,
+)
+
+
+def exit_of(error: Exception) -> Exit:
+    """Return how a command ends that was refused with `error`; `UNEXPECTED` for anything that is no refusal."""
+    if isinstance(error, VerificationFailed | DemoFailed):
+        return Exit.VERIFICATION_FAILED
+    if isinstance(error, NodeUnreachable | NodeRefused | WrongChain):
+        return Exit.CHAIN_UNREACHABLE
+    if isinstance(error, _INVALID):
+        return Exit.INVALID_INPUT
+    if isinstance(error, EvmError):
+        return Exit.CHAIN_UNREACHABLE
+    return Exit.UNEXPECTED

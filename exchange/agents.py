@@ -1,0 +1,61 @@
+"""Trading agents that ask for nothing but a better price than outside the market.
+
+An agent knows what its asset will draw or feed in and what the alternative costs: a load bids its need up to what the
+utility would charge, a generator offers its output from what the utility would pay, and the utility stands on both
+sides at its own rates. Nobody can be worse off than without the market.
+"""
+
+from dataclasses import dataclass
+
+from exchange.delivery import Market
+from exchange.order import Order, Side
+from exchange.units import MicroPerKwh, Nano, Wh, amount
+from identity.address import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """What energy costs (`sell`) and earns (`buy`) outside the market, without the node's fee."""
+
+    sell: MicroPerKwh
+    buy: MicroPerKwh
+
+    def bill(self, drawn: Wh, fed_in: Wh, fee: MicroPerKwh) -> Nano:
+        """Return the bill without a market: what is drawn at the selling rate and fee, less what is fed in."""
+        return Nano(amount(drawn, MicroPerKwh(self.sell + fee)) - amount(fed_in, self.buy))
+
+
+def need(asset: Address, energy: Wh, market: Market, start: int, alternative: Alternative, salt: int) -> Order:
+    """Return a load's bid: as dear as the alternative, fee included."""
+    return _order(asset, Side.BID, energy, MicroPerKwh(alternative.sell + market.fee), market, start, salt)
+
+
+def output(asset: Address, energy: Wh, market: Market, start: int, alternative: Alternative, salt: int) -> Order:
+    """Return a generator's offer: as cheap as the alternative."""
+    return _order(asset, Side.OFFER, energy, alternative.buy, market, start, salt)
+
+
+def supply(asset: Address, energy: Wh, market: Market, start: int, alternative: Alternative, salt: int) -> Order:
+    """Return the utility's offer of what is missing."""
+    return _order(asset, Side.OFFER, energy, alternative.sell, market, start, salt)
+
+
+def take_up(asset: Address, energy: Wh, market: Market, start: int, alternative: Alternative, salt: int) -> Order:
+    """Return the utility's bid for what is left over; its limit covers the node's fee."""
+    return _order(asset, Side.BID, energy, MicroPerKwh(alternative.buy + market.fee), market, start, salt)
+
+
+def _order(
+    asset: Address, side: Side, energy: Wh, limit: MicroPerKwh, market: Market, start: int, salt: int
+) -> Order:
+    return Order(
+        asset=asset,
+        market=market.number,
+        product=market.product,
+        side=side,
+        delivery_start=start,
+        energy=energy,
+        limit=limit,
+        valid_until=market.gate_closure(start),
+        salt=salt,
+    )

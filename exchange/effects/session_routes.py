@@ -1,0 +1,80 @@
+"""HTTP for sessions: how far they have come, their book without names, and the published book once they are cleared."""
+
+from bisect import bisect_right
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from exchange.effects.cursor import read_session_cursor, session_cursor
+from exchange.effects.desk import Desk
+from exchange.effects.order_routes import SettlementOf
+from exchange.effects.paging import Limit, link_next
+from exchange.effects.schema import SessionOut, SessionPage
+from exchange.effects.trade_index import TradeIndex
+from exchange.effects.views import Document, read_session_name, session_document, summary_document
+from exchange.market import Market, Session
+from exchange.parameters import Parameters
+from exchange.session import SessionState
+
+SessionName = Annotated[
+    str,
+    Path(
+        description="the session's number, or its name: market, product, delivery start",
+        examples=["1-spot-1782000000"],
+        max_length=64,
+    ),
+]
+
+
+def session_router(desk: Desk, *, settlement_of: SettlementOf) -> APIRouter:
+    """Return the routes for sessions."""
+    router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
+
+    @router.get("", response_model=SessionPage)
+    def sessions(
+        request: Request,
+        response: Response,
+        state: SessionState | None = None,
+        cursor: Annotated[str | None, Query(max_length=100)] = None,
+        limit: Limit = 100,
+    ) -> Document:
+        """List the sessions that anybody has ordered in, by market, product and delivery start: newest last."""
+        after = None if cursor is None else read_session_cursor(cursor)
+
+        def page(market: Market, _: TradeIndex) -> list[Document]:
+            keys = sorted(market.sessions)
+            position = 0 if after is None else bisect_right(keys, after, key=lambda key: key.number)
+            found: list[Document] = []
+            while position < len(keys) and len(found) <= limit:
+                session = market.sessions[keys[position]]
+                if state is None or session.state is state:
+                    found.append(summary_document(session, market.parameters.market))
+                position += 1
+            return found
+
+        found = desk.look(page)
+        following = session_cursor(found[limit - 1]["session"]) if len(found) > limit else None
+        link_next(request, response, following)
+        return {"sessions": found[:limit], "next": following}
+
+    @router.get("/{session}", response_model=SessionOut)
+    def session(session: SessionName) -> Document:
+        """Return a session; its orders (without names) and its clearing are shown once it is cleared."""
+        key = read_session_name(session)
+
+        def copy(market: Market, _: TradeIndex) -> tuple[Session, Parameters]:
+            return replace(market.session(key)), market.parameters
+
+        copied, parameters = desk.look(copy)
+        return session_document(copied, parameters, settlement_of(key))
+
+    @router.get("/{session}/book")
+    def book(session: SessionName) -> Document:
+        """Return the published book: all that was ordered, taken back and cleared, as an audit needs it.
+
+        The book of a session that is not cleared is nobody's business: 409 session-not-cleared.
+        """
+        return desk.book(read_session_name(session)).to_document()
+
+    return router

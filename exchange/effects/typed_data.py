@@ -1,0 +1,73 @@
+"""The typed data of this exchange as wallets take it: the payload of eth_signTypedData_v4.
+
+https://eips.ethereum.org/EIPS/eip-712
+"""
+
+from typing import Any
+
+from exchange.documents import hexed
+from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order
+from exchange.receipt import RECEIPT_TYPE
+from identity.address import to_text
+from identity.typed_data import Domain
+
+Document = dict[str, Any]
+
+_DOMAIN_FIELDS = [
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+]
+
+
+def type_strings() -> dict[str, str]:
+    """Return the EIP-712 type string of everything that is signed here."""
+    return {"Order": ORDER_TYPE, "Cancellation": CANCELLATION_TYPE, "Receipt": RECEIPT_TYPE}
+
+
+def domain_document(domain: Domain) -> Document:
+    """Return the domain as wallets take it."""
+    return {
+        "name": domain.name,
+        "version": domain.version,
+        "chainId": domain.chain_id,
+        "verifyingContract": to_text(domain.contract),
+    }
+
+
+def order_typed_data(order: Order, domain: Domain) -> Document:
+    """Return what a wallet is asked to sign for `order`."""
+    message = {
+        "asset": to_text(order.asset),
+        "market": order.market,
+        "product": int(order.product),
+        "side": int(order.side),
+        "deliveryStart": order.delivery_start,
+        "energyWh": order.energy,
+        "limitMicroPerKwh": order.limit,
+        "preferences": hexed(order.preferences),
+        "validUntil": order.valid_until,
+        "salt": str(order.salt),  # as text: JavaScript counts exactly to 2^53 only
+    }
+    return _payload("Order", ORDER_TYPE, message, domain)
+
+
+def cancellation_typed_data(digest: bytes, domain: Domain) -> Document:
+    """Return what a wallet is asked to sign to take the order with this digest back."""
+    return _payload("Cancellation", CANCELLATION_TYPE, {"order": hexed(digest)}, domain)
+
+
+def _payload(name: str, type_string: str, message: Document, domain: Domain) -> Document:
+    return {
+        "types": {"EIP712Domain": _DOMAIN_FIELDS, name: _fields(type_string)},
+        "primaryType": name,
+        "domain": domain_document(domain),
+        "message": message,
+    }
+
+
+def _fields(type_string: str) -> list[dict[str, str]]:
+    inside = type_string[type_string.index("(") + 1 : -1]
+    pairs = (field.split(" ") for field in inside.split(","))
+    return [{"name": name, "type": kind} for kind, name in pairs]

@@ -1,0 +1,229 @@
+"""The market as it is shown: orders with their trail, sessions without names, trades.
+
+A view is made of a copy that `look` takes under the desk's lock; the copying is quick, the rendering is done outside.
+Accounts are numbers and assets addresses: no view holds a name or a reading.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from exchange.clearing import Clearing
+from exchange.delivery import Market as Terms
+from exchange.delivery import Product, SessionKey
+from exchange.documents import hexed, order_to_document, receipt_to_document, trade_to_document
+from exchange.effects.trade_index import TradeIndex, TradeRecord
+from exchange.errors import UnknownSession
+from exchange.events import OrderAccepted, OrderCancelled
+from exchange.explanation import Outcome, why
+from exchange.market import Market, Session, resting_order
+from exchange.order import Side
+from exchange.parameters import Parameters
+from exchange.resting import Resting
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """One order at one moment, with what became of its session."""
+
+    accepted: OrderAccepted
+    cancelled: OrderCancelled | None
+    session: Session
+    parameters: Parameters
+    trades: tuple[TradeRecord, ...]
+
+    @property
+    def status(self) -> str:
+        """How far the order has come: its session's state, unless it was taken back."""
+        return "cancelled" if self.cancelled is not None else self.session.state.value
+
+    def outcome(self) -> Outcome | None:
+        """What became of the order, once its session is cleared."""
+        cleared = self.session.cleared
+        if cleared is None:
+            return None
+        return why(
+            resting_order(self.accepted, self.parameters),
+            cleared.clearing,
+            self.parameters.market.fee,
+            cancelled=self.cancelled is not None,
+            excluded=dict(cleared.excluded).get(self.accepted.digest),
+        )
+
+
+def view_order(market: Market, trades: TradeIndex, digest: bytes) -> OrderView:
+    """Copy what is to be said of an order, or refuse it as unknown."""
+    session = market.session_of(digest)
+    traded: tuple[TradeRecord, ...] = ()
+    if session.cleared is not None:
+        leaves = [trade.leaf() for trade in session.cleared.clearing.trades if digest in (trade.bid, trade.offer)]
+        traded = tuple(trades.find(leaf) for leaf in leaves)
+    return OrderView(
+        accepted=session.orders[digest],
+        cancelled=session.cancelled.get(digest),
+        session=replace(session),
+        parameters=market.parameters,
+        trades=traded,
+    )
+
+
+def taken_document(view: OrderView) -> Document:
+    """Return the acknowledgement of an order."""
+    accepted = view.accepted
+    return {
+        "digest": hexed(accepted.digest),
+        "session": accepted.signed.order.session.number,
+        "session_name": str(accepted.signed.order.session),
+        "status": view.status,
+        "receipt": receipt_to_document(accepted.receipt),
+    }
+
+
+def order_document(view: OrderView, settlement: Document | None) -> Document:
+    """Return an order with its trail; `settlement` is what is known of its session on the chain."""
+    outcome = view.outcome()
+    return {
+        **taken_document(view),
+        "order": order_to_document(view.accepted.signed),
+        "account": view.accepted.account,
+        "trail": list(_trail(view, outcome, settlement)),
+        "outcome": None
+        if outcome is None
+        else {
+            "code": outcome.code,
+            "sentence": outcome.sentence,
+            "filled_wh": outcome.filled,
+            "own_use_wh": outcome.own_use,
+        },
+    }
+
+
+def _trail(view: OrderView, outcome: Outcome | None, settlement: Document | None) -> Iterable[Document]:
+    accepted, session = view.accepted, view.session
+    received_at = accepted.receipt.received_at
+    yield {"step": "received", "at": received_at}
+    yield {"step": "accepted", "at": received_at, "sequence": accepted.receipt.sequence, "account": accepted.account}
+    if view.cancelled is not None:
+        yield {"step": "cancelled", "at": view.cancelled.at}
+    if session.closed_at is not None:
+        yield {"step": "gate-closed", "at": session.closed_at}
+    if session.cleared is not None and outcome is not None and view.cancelled is None:
+        used = [use for use in session.cleared.clearing.own_uses if accepted.digest in (use.bid, use.offer)]
+        yield {
+            "step": "matched" if view.trades or used else "not-matched",
+            "at": session.cleared.at,
+            "why": outcome.code,
+            "trades": [trade_document(record) for record in view.trades],
+            "own_uses": [{"bid": hexed(use.bid), "offer": hexed(use.offer), "energy_wh": use.energy} for use in used],
+        }
+    if settlement is not None or session.settled_at is not None:
+        yield {"step": "settled", "at": session.settled_at, "settlement": settlement}
+
+
+def trade_document(record: TradeRecord) -> Document:
+    """Return a trade with what it moves."""
+    trade = record.trade
+    return {
+        "leaf": hexed(record.leaf),
+        "session": trade.session.number,
+        "session_name": str(trade.session),
+        "delivery_start": trade.session.delivery_start,
+        **trade_to_document(trade),
+        "buyer": record.buyer,
+        "seller": record.seller,
+        "value_nano": trade.value,
+        "fee_nano": trade.fee,
+        "cost_nano": trade.cost,
+    }
+
+
+def read_session_name(text: str) -> SessionKey:
+    """Return the session with this number or name ("1-spot-1782000000"); anything else is an unknown session."""
+    try:
+        if text.isascii() and text.isdecimal() and len(text) <= 25:
+            return SessionKey.of(int(text))
+        market, product, delivery_start = text.split("-")
+        key = SessionKey(int(market), Product[product.upper()], int(delivery_start))
+    except (ValueError, KeyError) as error:
+        raise UnknownSession(text) from error
+    if str(key) != text:
+        raise UnknownSession(text)
+    return key
+
+
+def summary_document(session: Session, terms: Terms) -> Document:
+    """Return a session and how far it has come; of an open book only how many orders it holds."""
+    key, cleared = session.key, session.cleared
+    return {
+        "session": key.number,
+        "name": str(key),
+        "market": key.market,
+        "product": key.product.name.lower(),
+        "delivery_start": key.delivery_start,
+        "delivery_end": key.delivery_start + terms.period,
+        "gate_opening": terms.gate_opening(key.delivery_start),
+        "gate_closure": terms.gate_closure(key.delivery_start),
+        "state": session.state.value,
+        "orders": len(session.orders),
+        "cancelled": len(session.cancelled),
+        "closed_at": session.closed_at,
+        "cleared_at": None if cleared is None else cleared.at,
+        "settled_at": session.settled_at,
+        "rate_micro_per_kwh": None if cleared is None else cleared.clearing.rate,
+        "energy_wh": None if cleared is None else cleared.clearing.energy,
+    }
+
+
+def session_document(session: Session, parameters: Parameters, settlement: Document | None) -> Document:
+    """Return a session with its book without names and its clearing, once there is one.
+
+    `session` is a copy; the orders of a cleared session no longer change, those of an open one are not looked at.
+    """
+    document = summary_document(session, parameters.market)
+    cleared = session.cleared
+    document |= {"book": None, "clearing": None, "settlement": settlement}
+    if cleared is not None:
+        clearing, excluded = cleared.clearing, dict(cleared.excluded)
+        standing = [order for order in session.live() if order.digest not in excluded]
+        resting = sorted((resting_order(order, parameters) for order in standing), key=lambda entry: entry.merit)
+        document["book"] = {
+            "bids": _nameless(resting, Side.BID, clearing),
+            "offers": _nameless(resting, Side.OFFER, clearing),
+        }
+        document["clearing"] = {
+            "rate_micro_per_kwh": clearing.rate,
+            "low_micro_per_kwh": clearing.low,
+            "high_micro_per_kwh": clearing.high,
+            "energy_wh": clearing.energy,
+            "own_use_wh": sum(use.energy for use in clearing.own_uses),
+            "value_nano": sum(trade.value for trade in clearing.trades),
+            "fee_nano": sum(trade.fee for trade in clearing.trades),
+            "trades": len(clearing.trades),
+            "excluded": [{"order": hexed(digest), "code": code} for digest, code in cleared.excluded],
+            "lapsed": [hexed(digest) for digest in clearing.lapsed],
+            "parameters": hexed(cleared.parameters),
+        }
+    return document
+
+
+def _nameless(entries: list[Resting], side: Side, clearing: Clearing) -> list[Document]:
+    filled: dict[bytes, int] = {}
+    used: dict[bytes, int] = {}
+    for trade in clearing.trades:
+        for digest in (trade.bid, trade.offer):
+            filled[digest] = filled.get(digest, 0) + trade.energy
+    for use in clearing.own_uses:
+        for digest in (use.bid, use.offer):
+            used[digest] = used.get(digest, 0) + use.energy
+    return [
+        {
+            "energy_wh": entry.order.energy,
+            "limit_micro_per_kwh": entry.order.limit,
+            "filled_wh": filled.get(entry.digest, 0),
+            "own_use_wh": used.get(entry.digest, 0),
+        }
+        for entry in entries
+        if entry.order.side is side
+    ]

@@ -1,0 +1,31 @@
+"""An order as the clearing sees it, and its priority: rate, then sequence number, then digest."""
+
+from dataclasses import dataclass
+
+from exchange.order import Order, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """An admitted order that still stands at gate closure.
+
+    `digest` is its name, `sequence` the number of its receipt; `account` is who trades, and orders of one account
+    with the same `home` share that home's own energy.
+    """
+
+    order: Order
+    digest: bytes
+    sequence: int
+    account: int
+    home: str
+
+    @property
+    def arrival(self) -> tuple[int, bytes]:
+        """When it came, as a key for sorting: no two orders share a digest."""
+        return self.sequence, self.digest
+
+    @property
+    def merit(self) -> tuple[int, int, bytes]:
+        """How good it is for the other side, best first, as a key for sorting one side."""
+        limit = self.order.limit
+        return -limit if self.order.side is Side.BID else limit, self.sequence, self.digest

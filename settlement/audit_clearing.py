@@ -1,0 +1,111 @@
+"""The clearing of one book: by clearing again, and every trade against the orders it names."""
+
+from collections.abc import Iterator
+
+from exchange.book import Book
+from exchange.clear import clear
+from exchange.clearing import Clearing, OwnUse
+from exchange.documents import hexed
+from exchange.events import OrderAccepted
+from exchange.order import Side
+from exchange.resting import Resting
+from exchange.trade import Trade
+from settlement.findings import Finding
+
+
+def check_clearing(book: Book) -> Iterator[Finding]:
+    """Yield where the book's clearing is not the one that its orders and parameters give."""
+    closure = book.parameters.market.gate_closure(book.key.delivery_start)
+    if book.cleared.parameters != book.parameters.hash():
+        sentence = f"the parameters in the book have the hash {hexed(book.parameters.hash())}"
+        yield Finding("parameters-hash", book.key, hexed(book.cleared.parameters), sentence)
+    if book.cleared.at < closure:
+        yield Finding("cleared-early", book.key, "", f"cleared at {book.cleared.at}, the gate closed at {closure}")
+    yield from _check_trades(book)
+    try:
+        again = clear(_resting(book), session=book.key, fee=book.parameters.market.fee)
+    except (ValueError, OverflowError) as error:
+        yield Finding("clearing-rate", book.key, "", f"the orders cannot be cleared again: {error}")
+        return
+    yield from _compare(book, book.cleared.clearing, again)
+
+
+def _resting(book: Book) -> list[Resting]:
+    """Return the orders that stood at gate closure, each once, under the names they ought to have."""
+    separator = book.parameters.domain.separator()
+    gone = {cancellation.digest for cancellation in book.cancellations} | {name for name, _ in book.cleared.excluded}
+    resting = {}
+    for accepted in book.orders:
+        order = accepted.signed.order
+        digest = order.digest(separator)
+        if order.session == book.key and accepted.digest not in gone and digest not in resting:
+            home = book.parameters.home_of(order.asset)
+            resting[digest] = Resting(order, digest, accepted.receipt.sequence, accepted.account, home)
+    return list(resting.values())
+
+
+def _compare(book: Book, said: Clearing, again: Clearing) -> Iterator[Finding]:
+    if (said.rate, said.low, said.high) != (again.rate, again.low, again.high):
+        sentence = f"{again.rate} in {again.low} to {again.high}, not {said.rate} in {said.low} to {said.high}"
+        yield Finding("clearing-rate", book.key, "", f"clearing again gives {sentence} (µ/kWh)")
+    of_said, of_again = set(said.trades), set(again.trades)
+    for trade in sorted(of_said - of_again, key=Trade.leaf):
+        yield Finding("clearing-trades", book.key, hexed(trade.leaf()), "clearing again does not give this trade")
+    for trade in sorted(of_again - of_said, key=Trade.leaf):
+        yield Finding("clearing-trades", book.key, hexed(trade.leaf()), "clearing again gives this trade as well")
+    if of_said == of_again and said.trades != again.trades:
+        yield Finding("clearing-trades", book.key, "", "the trades are not listed in order of their leaf, once each")
+    for use in _differing(said.own_uses, again.own_uses):
+        yield Finding(
+            "clearing-own-use", book.key, hexed(use.bid), f"{use.energy} Wh are not the own energy of this bid"
+        )
+    if set(said.own_uses) == set(again.own_uses) and said.own_uses != again.own_uses:
+        yield Finding("clearing-own-use", book.key, "", "the own energy is not listed in order, once each")
+    if said.lapsed != again.lapsed:
+        sentence = f"clearing again lets {len(again.lapsed)} orders lapse, the book {len(said.lapsed)}, or others"
+        yield Finding("clearing-lapsed", book.key, "", sentence)
+
+
+def _differing(said: tuple[OwnUse, ...], again: tuple[OwnUse, ...]) -> list[OwnUse]:
+    return sorted({*said} ^ {*again}, key=lambda use: (use.bid, use.offer, use.energy))
+
+
+def _check_trades(book: Book) -> Iterator[Finding]:
+    """Yield what is wrong with each trade by itself and with the fills they add up to."""
+    orders = {accepted.digest: accepted for accepted in book.orders}
+    left: dict[bytes, int] = {digest: accepted.signed.order.energy for digest, accepted in orders.items()}
+    for use in book.cleared.clearing.own_uses:
+        for digest in (use.bid, use.offer):
+            if digest in left:
+                left[digest] -= use.energy
+    for trade in book.cleared.clearing.trades:
+        subject = hexed(trade.leaf())
+        if trade.fee_rate != book.parameters.market.fee:
+            sentence = f"the fee is {trade.fee_rate} µ/kWh, the market's {book.parameters.market.fee}"
+            yield Finding("trade-fee", book.key, subject, sentence)
+        unknown = [digest for digest in (trade.bid, trade.offer) if digest not in orders]
+        for digest in unknown:
+            yield Finding("trade-unknown-order", book.key, subject, f"no order {hexed(digest)} stands in the book")
+        if unknown:
+            continue
+        left[trade.bid] -= trade.energy
+        left[trade.offer] -= trade.energy
+        for sentence in _beyond(trade, orders[trade.bid], orders[trade.offer]):
+            yield Finding("trade-beyond-limit", book.key, subject, sentence)
+    for digest, energy in left.items():
+        if energy < 0:
+            sentence = f"{-energy} Wh more were matched than the order is for"
+            yield Finding("trade-beyond-limit", book.key, hexed(digest), sentence)
+
+
+def _beyond(trade: Trade, bid: OrderAccepted, offer: OrderAccepted) -> Iterator[str]:
+    if bid.signed.order.side is not Side.BID or offer.signed.order.side is not Side.OFFER:
+        yield "its orders are not a bid and an offer"
+    if trade.energy <= 0:
+        yield f"it is for {trade.energy} Wh"
+    if trade.rate < offer.signed.order.limit:
+        yield f"the seller gets {trade.rate} µ/kWh, the offer asks {offer.signed.order.limit}"
+    if trade.rate + trade.fee_rate > bid.signed.order.limit:
+        yield f"the buyer pays {trade.rate + trade.fee_rate} µ/kWh, the bid allows {bid.signed.order.limit}"
+    if bid.account == offer.account:
+        yield f"account {bid.account} trades with itself"

@@ -1,0 +1,86 @@
+"""Who could act for an order, as the chain stood at the moments that count.
+
+The exchange judges by what it has read of the chain, which may be some blocks old; the contract judges when it settles.
+So an order is judged as of its gate closure by the registry as it stood at two moments: at gate closure (where block
+times are known) and when the session was settled (at the head, where it was not). Only what no reading allows is
+certain to be wrong.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from exchange.book import Book
+from identity.address import Address
+from identity.errors import AuthorityRefused
+from identity.registry import AccountOpened, AssetEnrolled, AssetRenewed, DelegateNamed, EpochBegun, Registry, Standing
+from settlement.chain_view import ChainView
+from settlement.facts import BatchSettled, Witnessed
+
+Verdict = Standing | AuthorityRefused
+_REGISTRY_FACTS = (AccountOpened, EpochBegun, DelegateNamed, AssetEnrolled, AssetRenewed)
+
+
+class Authority:
+    """The verdicts on every order of some books, and the registry at the head of the chain.
+
+    `signers` names, book by book and order by order, who signed; nobody where the signature is none. `unsound` are the
+    facts that cannot stand where they stand in the log; they were passed over.
+    """
+
+    def __init__(self, books: Sequence[Book], signers: Sequence[Sequence[Address | None]], chain: ChainView) -> None:
+        self.registry = Registry()
+        self.unsound: list[Witnessed] = []
+        self._verdicts: dict[tuple[int, int], list[Verdict]] = {}
+        done = 0
+        for position, index in sorted(_moments(books, chain)):
+            self._advance(chain.facts[done:position])
+            done = max(done, position)
+            book = books[index]
+            closure = book.parameters.market.gate_closure(book.key.delivery_start)
+            for place, (accepted, signer) in enumerate(zip(book.orders, signers[index], strict=True)):
+                if signer is not None:
+                    order = accepted.signed.order
+                    verdict = _verdict(self.registry, order.asset, signer, order.epoch, closure)
+                    self._verdicts.setdefault((index, place), []).append(verdict)
+        self._advance(chain.facts[done:])
+
+    def verdicts(self, book: int, place: int) -> list[Verdict]:
+        """Return what the readings say of the order at `place` of the book; nothing where nobody signed it."""
+        return self._verdicts.get((book, place), [])
+
+    def ever(self, account: int, signer: Address) -> bool:
+        """Whether `signer` holds the account or was ever its delegate."""
+        known = self.registry.accounts.get(account)
+        return known is not None and (signer == known.holder or self.registry.delegation(account, signer) is not None)
+
+    def _advance(self, facts: Sequence[Witnessed]) -> None:
+        for witnessed in facts:
+            fact = witnessed.fact
+            if isinstance(fact, _REGISTRY_FACTS):
+                try:
+                    if isinstance(fact, AssetEnrolled):
+                        self.registry.accounts[fact.account]
+                    self.registry.apply(fact)
+                except KeyError:
+                    self.unsound.append(witnessed)
+
+
+def _moments(books: Sequence[Book], chain: ChainView) -> Iterator[tuple[int, int]]:
+    """Yield how many facts had happened at each moment that counts, and for which book."""
+    first: dict[int, int] = {}
+    for position, witnessed in enumerate(chain.facts):
+        if isinstance(witnessed.fact, BatchSettled):
+            first.setdefault(witnessed.fact.session, position)
+    times = chain.times()
+    for index, book in enumerate(books):
+        if times is not None:
+            closure = book.parameters.market.gate_closure(book.key.delivery_start)
+            yield bisect_right(times, closure), index
+        yield first.get(book.key.number, len(chain.facts)), index
+
+
+def _verdict(registry: Registry, asset: Address, signer: Address, epoch: int, at: int) -> Verdict:
+    try:
+        return registry.judge(asset, signer, epoch, at)
+    except AuthorityRefused as refusal:
+        return refusal

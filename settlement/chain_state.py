@@ -1,0 +1,69 @@
+"""What the contract's log adds up to: who may act, who holds what, which markets are open, what was settled.
+
+A fold over the facts in the order of the chain. Nothing is asked of the contract but its log and the calldata of its
+batches, so whoever folds the same log stands at the same state.
+"""
+
+from exchange.units import Nano
+from identity.registry import Registry
+from settlement.batch import Batch
+from settlement.calldata import read_settle
+from settlement.errors import CalldataMalformed
+from settlement.facts import (
+    BatchSettled,
+    Deposited,
+    Fact,
+    MarketOpened,
+    WithdrawalCancelled,
+    WithdrawalRequested,
+    Withdrawn,
+)
+from settlement.ledger import Ledger
+
+
+class ChainState:
+    """Registry, ledger, markets and settled batches after the facts applied so far.
+
+    `separator` is that of the domain orders are signed in, `scale` nano per unit of the token.
+    """
+
+    def __init__(self, separator: bytes, scale: int = 1000) -> None:
+        self.registry = Registry()
+        self.ledger = Ledger(scale)
+        self.markets: dict[int, MarketOpened] = {}
+        self.settled: dict[tuple[int, int], BatchSettled] = {}
+        self._separator = separator
+
+    def free(self, account: int) -> Nano:
+        """Return what an account may trade with: its credit beyond its pending withdrawal."""
+        return self.ledger.free(account)
+
+    def apply(self, fact: Fact, calldata: bytes | None = None) -> Batch | None:
+        """Take one more fact; for a settled batch, `calldata` is that of its transaction, and the batch is returned.
+
+        Raises `CalldataMalformed` where that is no batch or another than the fact tells of, and `LedgerRefused` where
+        the money cannot have moved so; the state is then as it was.
+        """
+        match fact:
+            case MarketOpened():
+                self.markets[fact.market] = fact
+            case BatchSettled():
+                return self._settle(fact, calldata)
+            case Deposited() | WithdrawalRequested() | WithdrawalCancelled() | Withdrawn():
+                self.ledger.apply(fact)
+            case _:
+                self.registry.apply(fact)
+        return None
+
+    def _settle(self, fact: BatchSettled, calldata: bytes | None) -> Batch:
+        if calldata is None:
+            raise CalldataMalformed("the calldata of the batch is missing")
+        batch = read_settle(calldata, self.registry, self._separator)
+        if (batch.session.number, batch.part) != (fact.session, fact.part):
+            raise CalldataMalformed("the calldata is of another batch")
+        terms = self.markets.get(batch.session.market)
+        if terms is None:
+            raise CalldataMalformed(f"no market {batch.session.market} was opened")
+        self.ledger.settle(batch, self.registry, terms)
+        self.settled[fact.session, fact.part] = fact
+        return batch

@@ -1,0 +1,114 @@
+"""The index: follows the chain block by block, keeps what the settlement contract logged, and folds it into a state.
+
+Checkpoints remember the hashes of blocks that were read. Where the chain no longer has them, everything from the fork
+on is forgotten and read again: replaced, never appended. The cursor moves in the transaction that writes the facts.
+"""
+
+from dataclasses import dataclass
+
+from contracts.errors import EvmError
+from settlement.chain_state import ChainState
+from settlement.effects.chain_reader import SPAN, read_range
+from settlement.effects.errors import ChainMoved, UnreadableBatch
+from settlement.effects.settlement_contract import SettlementContract
+from settlement.effects.store import Store, StoredFact
+from settlement.errors import CalldataMalformed
+from settlement.facts import Witnessed
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What is new: the facts read in this step, and whether others were taken back before.
+
+    After `rolled_back`, `Indexer.state` is another object, and what was made of facts is to be made again from
+    `Store.facts`.
+    """
+
+    facts: tuple[Witnessed, ...]
+    rolled_back: bool
+
+
+class Indexer:
+    """Follows one settlement contract from `start_block`, the block that created it or an earlier one.
+
+    Only blocks under at least `confirmations` others are read. `state` is what all facts read so far add up to; it is
+    built from the store at the start and changes in place as facts come in.
+    """
+
+    state: ChainState
+
+    def __init__(
+        self, store: Store, contract: SettlementContract, *, confirmations: int = 0, start_block: int = 0
+    ) -> None:
+        """Raises `StoreOfAnotherChain` and `EvmError`."""
+        store.bind(contract.evm.chain_id, contract.address)
+        self._store = store
+        self._contract = contract
+        self._confirmations = confirmations
+        self._start_block = start_block
+        self._scale = contract.scale()
+        self._separator = contract.domain_separator()
+        self._rebuild()
+
+    def advance(self) -> Advance:
+        """Read what the chain has on top of the cursor; what is returned is on disk and in `state`.
+
+        Where the chain moves or the node fails on the way, what was read until then is returned and the next call goes
+        on. Raises `EvmError` where nothing could be read at all; `UnknownEvent`, `UnreadableBatch` and `LedgerRefused`
+        where the contract is not the one it is taken for.
+        """
+        rolled_back, facts = False, []
+        try:
+            rolled_back = self._leave_fork()
+            horizon = self._contract.evm.head().number - self._confirmations
+            while (batch := self._read_on(horizon)) is not None:
+                facts += batch
+        except ChainMoved:
+            pass
+        except EvmError:
+            if not facts and not rolled_back:
+                raise
+        return Advance(tuple(facts), rolled_back)
+
+    def _leave_fork(self) -> bool:
+        """Go back to the newest checkpoint that the chain still has; say whether that was a step back."""
+        cursor = known = self._store.cursor()
+        while known is not None:
+            block = self._contract.evm.block(known.number)
+            if block is not None and block.hash == known.hash:
+                break
+            known = self._store.checkpoint_below(known.number)
+        if known == cursor:
+            return False
+        self._store.roll_back(-1 if known is None else known.number)
+        self._rebuild()
+        return True
+
+    def _read_on(self, horizon: int) -> list[Witnessed] | None:
+        """Read the next range up to the block `horizon`; None when there is nothing to read."""
+        cursor = self._store.cursor()
+        begin = self._start_block if cursor is None else cursor.number + 1
+        if begin > horizon:
+            return None
+        end = min(begin + SPAN - 1, horizon)
+        parent = None if cursor is None else cursor.hash
+        reading = read_range(self._contract, begin, end, scale=self._scale, parent=parent)
+        try:
+            for fact in reading.facts:
+                self._apply(fact)
+            self._store.extend(reading.blocks, reading.facts)
+        except BaseException:
+            self._rebuild()  # the state never knows more than the store
+            raise
+        return [fact.witnessed for fact in reading.facts]
+
+    def _rebuild(self) -> None:
+        self.state = ChainState(self._separator, self._scale)
+        for fact in self._store.facts():
+            self._apply(fact)
+
+    def _apply(self, fact: StoredFact) -> None:
+        try:
+            self.state.apply(fact.witnessed.fact, fact.calldata)
+        except CalldataMalformed as error:
+            raise UnreadableBatch(fact.witnessed.tx_hash, error.why) from error

@@ -1,0 +1,200 @@
+"""The settlement over HTTP: batches, proofs, accounts and their statements."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from exchange.book import Book
+from exchange.delivery import SessionKey
+from exchange.documents import hexed
+from exchange.units import Nano
+from identity.address import parse_address, to_text
+from settlement.chain_state import ChainState
+from settlement.effects.store import Store, StoredBatch
+from settlement.batch import Batch, seal
+from settlement.errors import NotSettledYet, UnknownAccount, UnknownBatch
+from settlement.proof import prove_order, prove_trade
+from settlement.proof_document import proof_to_document
+from settlement.statement import Line, Statements, totals
+
+Document = dict[str, Any]
+
+HASH = Annotated[str, Path(pattern="^0x[0-9a-f]{64}$", description="32 bytes: 0x and lower-case hex")]
+ACCOUNT = Annotated[int, Path(ge=1, lt=1 << 32, description="the account's number")]
+
+
+def settlement_router(
+    *,
+    store: Store,
+    state: Callable[[], ChainState],
+    statements: Callable[[], Statements],
+    reserved: Callable[[int], Nano],
+    book_of_trade: Callable[[bytes], Book],
+    book_of_order: Callable[[bytes], Book],
+) -> APIRouter:
+    """Return every route of this room.
+
+    `state` is what the chain adds up to, `reserved` what an account's open orders and unsettled trades can cost it;
+    `book_of_trade` and `book_of_order` find the published book of a cleared session by a leaf or a digest.
+    """
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/batches", tags=["settlement"])
+    def batches(
+        request: Request,
+        response: Response,
+        cursor: Annotated[int, Query(ge=0, lt=1 << 80, description="the session of the last batch seen")] = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> Document:
+        """List sealed batches by session and part; the next page begins after `next`."""
+        listed = sorted(store.batches(), key=lambda batch: (batch.session, batch.part))
+        first = bisect_right(listed, cursor, key=lambda batch: batch.session)
+        page = listed[first : first + limit]
+        while first + len(page) < len(listed) and listed[first + len(page)].session == page[-1].session:
+            page.append(listed[first + len(page)])
+        following = page[-1].session if first + len(page) < len(listed) else None
+        if following is not None:
+            response.headers["Link"] = f'<{request.url.include_query_params(cursor=following)}>; rel="next"'
+        return {"batches": [batch_document(batch) for batch in page], "next": following}
+
+    @router.get("/batches/{session}/{part}", tags=["settlement"])
+    def batch(
+        session: Annotated[int, Path(ge=0, lt=1 << 80)], part: Annotated[int, Path(ge=0, lt=1 << 16)]
+    ) -> Document:
+        """Return one batch with its transaction, and the calldata that settled it."""
+        found = store.batch(session, part)
+        if found is None:
+            raise UnknownBatch(session, part)
+        return {**batch_document(found), "calldata": hexed(found.calldata)}
+
+    @router.get("/proofs/trades/{leaf}", tags=["proofs"])
+    def proof_of_trade(leaf: HASH) -> Document:
+        """Return the proof that money moved for a trade: anybody can check it against any node, without this server."""
+        wanted = bytes.fromhex(leaf[2:])
+        book = book_of_trade(wanted)
+        batch = next(batch for batch in seal(book) if any(trade.leaf() == wanted for trade in batch.trades))
+        transaction, block = _place(store, batch)
+        domain = book.parameters.domain
+        return proof_to_document(prove_trade(batch, wanted, domain=domain, transaction=transaction, block_number=block))
+
+    @router.get("/proofs/orders/{digest}", tags=["proofs"])
+    def proof_of_order(digest: HASH) -> Document:
+        """Return the proof that an order stands in the committed set of its session, matched or not."""
+        wanted = bytes.fromhex(digest[2:])
+        book = book_of_order(wanted)
+        batch = seal(book)[0]
+        transaction, block = _place(store, batch)
+        return proof_to_document(prove_order(book, batch, wanted, transaction=transaction, block_number=block))
+
+    @router.get("/accounts", tags=["accounts"])
+    def accounts(holder: Annotated[str, Query(description="the holder's address")]) -> Document:
+        """List the accounts of a holder."""
+        found = state().registry.accounts_of(parse_address(holder))
+        return {"accounts": [account_document(state(), account.number, reserved) for account in found]}
+
+    @router.get("/accounts/{number}", tags=["accounts"])
+    def account(number: ACCOUNT) -> Document:
+        """Return what an account has, what of it is reserved, and the assets enrolled under it."""
+        return account_document(state(), number, reserved)
+
+    @router.get("/accounts/{number}/statement", tags=["accounts"])
+    def statement(
+        number: ACCOUNT,
+        begin: Annotated[int, Query(alias="from", ge=0, lt=1 << 40, description="unix seconds")] = 0,
+        end: Annotated[int, Query(alias="to", ge=0, lt=1 << 40, description="unix seconds, not included")] = (1 << 40)
+        - 1,
+    ) -> Document:
+        """Return every line of an account from `from` up to `to`, each with the evidence to look up, and the sums."""
+        if number not in state().registry.accounts:
+            raise UnknownAccount(number)
+        lines = statements().lines(number, begin, end)
+        sums = totals(lines)
+        return {
+            "account": number,
+            "from": begin,
+            "to": end,
+            "lines": [line_document(line) for line in lines],
+            "totals": {
+                "bought_wh": sums.bought,
+                "sold_wh": sums.sold,
+                "own_use_wh": sums.own_use,
+                "paid_nano": sums.paid,
+                "earned_nano": sums.earned,
+                "fees_nano": sums.fees,
+                "deposited_nano": sums.deposited,
+                "withdrawn_nano": sums.withdrawn,
+                "balance_nano": sums.balance,
+            },
+        }
+
+    return router
+
+
+def settlement_document(store: Store, key: SessionKey) -> Document | None:
+    """Return what is known of a session on the chain; none before it was sealed."""
+    batches = store.batches(key.number)
+    return {"batches": [batch_document(batch) for batch in batches]} if batches else None
+
+
+def batch_document(batch: StoredBatch) -> Document:
+    """Return a batch as plain values, without its calldata."""
+    return {
+        "session": batch.session,
+        "session_name": str(SessionKey.of(batch.session)),
+        "part": batch.part,
+        "parts": batch.parts,
+        "state": batch.state.value,
+        "order_root": hexed(batch.order_root),
+        "trade_root": hexed(batch.trade_root),
+        "parameters": hexed(batch.parameters),
+        "sealed_at": batch.sealed_at,
+        "tx_hash": None if batch.tx_hash is None else hexed(batch.tx_hash),
+        "block_number": batch.block_number,
+        "block_hash": None if batch.block_hash is None else hexed(batch.block_hash),
+        "gas_used": batch.gas_used,
+        "mined_at": batch.mined_at,
+        "ended_at": batch.ended_at,
+        "refused": batch.refused,
+    }
+
+
+def account_document(state: ChainState, number: int, reserved: Callable[[int], Nano]) -> Document:
+    """Return an account as plain values; refuses one that was never opened."""
+    account = state.registry.accounts.get(number)
+    if account is None:
+        raise UnknownAccount(number)
+    assets = sorted((a for a in state.registry.assets.values() if a.account == number), key=lambda a: a.number)
+    return {
+        "account": number,
+        "holder": to_text(account.holder),
+        "epoch": account.epoch,
+        "credit_nano": state.ledger.credit(number),
+        "withdrawable_nano": state.ledger.free(number),
+        "reserved_nano": reserved(number),
+        "free_nano": max(state.ledger.free(number) - reserved(number), 0),
+        "assets": [{"asset": to_text(a.identity), "number": a.number, "until": a.until} for a in assets],
+    }
+
+
+def line_document(line: Line) -> Document:
+    """Return a line of a statement as plain values."""
+    return {
+        "kind": line.kind.value,
+        "at": line.at,
+        "session": line.session,
+        "reference": hexed(line.reference),
+        "energy_wh": line.energy,
+        "rate_micro_per_kwh": line.rate,
+        "fee_rate_micro_per_kwh": line.fee_rate,
+        "amount_nano": line.amount,
+    }
+
+
+def _place(store: Store, batch: Batch) -> tuple[bytes, int]:
+    """Return the transaction and the block that settled a batch; refuses one that is not on the chain yet."""
+    stored = store.batch(batch.session.number, batch.part)
+    if stored is None or stored.tx_hash is None or stored.block_number is None:
+        raise NotSettledYet(str(batch.session))
+    return stored.tx_hash, stored.block_number

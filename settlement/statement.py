@@ -1,0 +1,149 @@
+"""What an account bought, sold, used itself, paid in and took out: one line each, with the evidence to look up.
+
+Amounts are signed from the account's side: what it gets is positive, what it pays negative. A line's reference is the
+leaf of a trade, the digest of a bid whose own energy was used, or the hash of a transaction.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from exchange.book import Book
+from exchange.trade import Trade
+from exchange.units import MicroPerKwh, Nano, Wh
+from settlement.facts import Deposited, Witnessed, Withdrawn
+
+
+class LineKind(Enum):
+    """What a line is about."""
+
+    BOUGHT = "bought"
+    SOLD = "sold"
+    OWN_USE = "own-use"
+    FEE = "fee"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a statement. `at` is the delivery start, or the block time of a movement of tokens."""
+
+    kind: LineKind
+    at: int
+    session: int | None
+    reference: bytes
+    energy: Wh
+    rate: MicroPerKwh | None
+    fee_rate: MicroPerKwh | None
+    amount: Nano
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The sums of a statement: energies in Wh, amounts in nano, each without sign but for `balance`."""
+
+    bought: Wh
+    sold: Wh
+    own_use: Wh
+    paid: Nano
+    earned: Nano
+    fees: Nano
+    deposited: Nano
+    withdrawn: Nano
+    balance: Nano
+
+
+@dataclass(slots=True)
+class Statements:
+    """The lines of every account, in the order of the sessions and facts that were added."""
+
+    _lines: dict[int, list[Line]] = field(default_factory=dict)
+
+    def add_book(self, book: Book) -> None:
+        """Add the lines of one cleared session."""
+        clearing, start = book.cleared.clearing, book.key.delivery_start
+        account_of = {order.digest: order.account for order in book.orders}
+        for trade in clearing.trades:
+            self._add(account_of[trade.bid], _of_trade(LineKind.BOUGHT, trade, Nano(-trade.cost)))
+            self._add(account_of[trade.offer], _of_trade(LineKind.SOLD, trade, trade.value))
+            if trade.fee:
+                self._add(book.parameters.market.fee_account, _of_trade(LineKind.FEE, trade, trade.fee))
+        for use in clearing.own_uses:
+            self._add(
+                account_of[use.bid],
+                Line(
+                    kind=LineKind.OWN_USE,
+                    at=start,
+                    session=book.key.number,
+                    reference=use.bid,
+                    energy=use.energy,
+                    rate=None,
+                    fee_rate=None,
+                    amount=Nano(0),
+                ),
+            )
+
+    def add_fact(self, witnessed: Witnessed, at: int) -> None:
+        """Add a movement of tokens from the contract's log; other facts have no line."""
+        fact = witnessed.fact
+        if isinstance(fact, Deposited):
+            self._add(fact.account, _of_tokens(LineKind.DEPOSIT, witnessed.tx_hash, at, fact.amount))
+        elif isinstance(fact, Withdrawn):
+            self._add(fact.account, _of_tokens(LineKind.WITHDRAWAL, witnessed.tx_hash, at, Nano(-fact.amount)))
+
+    def lines(self, account: int, begin: int = 0, end: int = 1 << 40) -> list[Line]:
+        """Return an account's lines from `begin` up to but without `end` (unix seconds)."""
+        return [line for line in self._lines.get(account, ()) if begin <= line.at < end]
+
+    def _add(self, account: int, line: Line) -> None:
+        self._lines.setdefault(account, []).append(line)
+
+
+def totals(lines: Iterable[Line]) -> Totals:
+    """Return the sums of some lines."""
+    energy = dict.fromkeys(LineKind, 0)
+    money = dict.fromkeys(LineKind, 0)
+    fees = 0
+    for line in lines:
+        energy[line.kind] += line.energy
+        money[line.kind] += line.amount
+        if line.kind is LineKind.BOUGHT and line.fee_rate:
+            fees += line.energy * line.fee_rate
+    return Totals(
+        bought=Wh(energy[LineKind.BOUGHT]),
+        sold=Wh(energy[LineKind.SOLD]),
+        own_use=Wh(energy[LineKind.OWN_USE]),
+        paid=Nano(-money[LineKind.BOUGHT]),
+        earned=Nano(money[LineKind.SOLD] + money[LineKind.FEE]),
+        fees=Nano(fees),
+        deposited=Nano(money[LineKind.DEPOSIT]),
+        withdrawn=Nano(-money[LineKind.WITHDRAWAL]),
+        balance=Nano(sum(money.values())),
+    )
+
+
+def _of_trade(kind: LineKind, trade: Trade, amount: Nano) -> Line:
+    return Line(
+        kind=kind,
+        at=trade.session.delivery_start,
+        session=trade.session.number,
+        reference=trade.leaf(),
+        energy=trade.energy if kind is not LineKind.FEE else Wh(0),
+        rate=trade.rate,
+        fee_rate=trade.fee_rate,
+        amount=amount,
+    )
+
+
+def _of_tokens(kind: LineKind, tx_hash: bytes, at: int, amount: Nano) -> Line:
+    return Line(
+        kind=kind,
+        at=at,
+        session=None,
+        reference=tx_hash,
+        energy=Wh(0),
+        rate=None,
+        fee_rate=None,
+        amount=amount,
+    )

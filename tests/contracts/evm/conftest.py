@@ -1,0 +1,84 @@
+"""Chains to run the port's suite against."""
+
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from contracts.devnet_keys import devnet_key
+from contracts.devnet_server import DevnetServer
+from contracts.local_evm import LocalEvm
+from contracts.rpc_evm import RpcEvm
+from contracts.transaction import sender_of
+from tests.contracts.evm.bell import GENESIS_TIME, Clock, Ringer, ask
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=["london", "prague"])
+def any_fork(request):
+    return request.param
+
+
+@pytest.fixture
+def local(clock):
+    return LocalEvm(clock, genesis_time=GENESIS_TIME)
+
+
+@pytest.fixture
+def served(local):
+    with DevnetServer(local, port=0) as server:
+        yield server
+
+
+@pytest.fixture(params=["in-process", "behind-json-rpc", pytest.param("anvil", marks=pytest.mark.anvil)])
+def evm(request, clock):
+    """Each implementation of the port in turn."""
+    if request.param == "anvil":
+        yield from _anvil()
+        return
+    local = LocalEvm(clock, genesis_time=GENESIS_TIME)
+    if request.param == "in-process":
+        yield local
+        return
+    with DevnetServer(local, port=0) as server:
+        yield RpcEvm(server.url, timeout=10, expected_chain_id=local.chain_id)
+
+
+@pytest.fixture
+def ringer(evm):
+    return Ringer(evm, devnet_key(0))
+
+
+@pytest.fixture
+def bell(ringer):
+    return ringer.found_bell()
+
+
+def _anvil():
+    binary = shutil.which("anvil")
+    if binary is None:
+        pytest.skip("there is no anvil on this machine")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([binary, "--silent", "--hardfork", "london", "--port", str(port)])
+    try:
+        for _ in range(100):
+            try:
+                ask(url, "eth_chainId")
+                break
+            except OSError:
+                time.sleep(0.1)
+        for index in range(3):
+            ask(url, "anvil_setBalance", "0x" + sender_of(devnet_key(index)).hex(), hex(10**24))
+        yield RpcEvm(url, timeout=10, expected_chain_id=31337)
+    finally:
+        process.terminate()
+        process.wait()

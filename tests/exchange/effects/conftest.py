@@ -1,0 +1,50 @@
+"""A desk with a journal on the disk, and a client that reaches it over HTTP."""
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.limits import BodyLimit
+from app.problems import install, problem_of
+from exchange.effects.desk import Desk
+from exchange.effects.journal import SqliteJournal
+from exchange.effects.routes import exchange_router
+from exchange.market import Market
+from tests.actors import OPERATOR
+from tests.exchange import street
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def journal(path):
+    opened = SqliteJournal(path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def desk(journal, registry, purse, clock):
+    opened = Desk(journal, Market(), lambda: registry, purse, OPERATOR.key, clock)
+    opened.open(street.PARAMETERS)
+    return opened
+
+
+@pytest.fixture
+def settlements():
+    """What the chain holds of each session; a test puts it in."""
+    return {}
+
+
+@pytest.fixture
+def client(desk, settlements):
+    app = FastAPI()
+    app.add_middleware(BodyLimit)
+    install(app)
+    app.include_router(
+        exchange_router(desk, name="Merit", version="0.1.0", settlement_of=settlements.get, problem_of=problem_of)
+    )
+    return TestClient(app, raise_server_exceptions=False)

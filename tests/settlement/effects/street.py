@@ -1,0 +1,191 @@
+"""A street on a chain of its own: contracts deployed, a market open, three members with credit, and books to settle."""
+
+from dataclasses import dataclass
+
+from contracts.deployment import Deployment, deploy
+from contracts.devnet_keys import devnet_key
+from contracts.evm import Evm, Receipt
+from contracts.transacting import transact
+from exchange.book import Book
+from exchange.clear import Resting, clear
+from exchange.delivery import Market
+from exchange.events import OrderAccepted, SessionCleared
+from exchange.order import Order, Side, SignedOrder
+from exchange.parameters import Parameters
+from exchange.receipt import Receipt as OrderReceipt
+from exchange.receipt import receipt_digest
+from exchange.units import MicroPerKwh, Nano, Wh
+from identity.address import Address
+from identity.signature import address_of, sign
+from identity.typed_data import Domain
+from settlement.batch import Batch, seal
+from settlement.effects import escrow_token, settlement_contract
+from settlement.effects.settlement_contract import Role, SettlementContract
+from settlement.facts import MarketOpened
+
+GENESIS_TIME = 1_800_000_000
+FIRST_DELIVERY = GENESIS_TIME + 3_600
+LEAD = 300
+FOREVER = (1 << 40) - 1
+WITHDRAWAL_DELAY = 3_600
+TERMS = MarketOpened(
+    market=7, fee_account=1, fee_cap=MicroPerKwh(20_000), period=900, lead=LEAD, window=7_200, uniform=True
+)
+EURO = 1_000_000
+NANO_PER_UNIT = 1_000
+
+
+class Clock:
+    """Tells the time it was set to."""
+
+    def __init__(self, now: int = GENESIS_TIME) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody with an account, one asset under it, and ether to pay for transactions."""
+
+    role: str
+    key: bytes
+    account: int
+    asset: int
+
+    @property
+    def address(self) -> Address:
+        return address_of(self.key)
+
+    @property
+    def identity(self) -> Address:
+        return identity_of(self.role)
+
+
+def identity_of(role: str) -> Address:
+    return address_of(role.encode().rjust(32, b"\1"))
+
+
+ADMIN_KEY, OPERATOR_KEY, NODE_KEY = devnet_key(0), devnet_key(1), devnet_key(2)
+CONSUMER = Member("consumer", devnet_key(3), 2, 1)
+PRODUCER = Member("producer", devnet_key(4), 3, 2)
+PROSUMER = Member("prosumer", devnet_key(5), 4, 3)
+MEMBERS = (CONSUMER, PRODUCER, PROSUMER)
+
+
+class Street:
+    """What there is, and how to act on it."""
+
+    def __init__(self, evm: Evm, clock: Clock, deployment: Deployment) -> None:
+        self.evm = evm
+        self.clock = clock
+        self.deployment = deployment
+        self.address = Address(deployment.settlement)
+        self.contract = SettlementContract(evm, self.address)
+        self.parameters = Parameters(
+            community="street",
+            currency="EUR",
+            domain=Domain(deployment.chain_id, self.address),
+            market=Market(
+                number=TERMS.market,
+                node="street",
+                period=TERMS.period,
+                opening=86_400,
+                lead=TERMS.lead,
+                window=TERMS.window,
+                fee=MicroPerKwh(10_000),
+                fee_account=TERMS.fee_account,
+            ),
+            receipts=address_of(OPERATOR_KEY),
+        )
+
+    def tell(self, key: bytes, data: bytes) -> Receipt:
+        """Send one transaction to the contract."""
+        return transact(self.evm, key, self.address, data)
+
+    def fund(self, account: int, token_units: int) -> None:
+        """Deposit test euro for somebody."""
+        token, admin = Address(self.deployment.token), address_of(ADMIN_KEY)
+        transact(self.evm, ADMIN_KEY, token, escrow_token.mint(admin, token_units))
+        transact(self.evm, ADMIN_KEY, token, escrow_token.approve(self.address, token_units))
+        self.tell(ADMIN_KEY, settlement_contract.deposit(account, token_units))
+
+    def book(self, start: int = FIRST_DELIVERY, *, consumed: int = 1_000, salt: int = 1) -> Book:
+        """The consumer and the prosumer buy from the producer, who has enough."""
+        wishes = [
+            (CONSUMER, Side.BID, consumed, 250_000),
+            (PROSUMER, Side.BID, 400, 210_000),
+            (PRODUCER, Side.OFFER, 5_000, 100_000),
+        ]
+        separator, key = self.parameters.domain.separator(), self.parameters.market.session(start)
+        accepted = []
+        for sequence, (member, side, energy, limit) in enumerate(wishes, start=1):
+            order = Order(
+                asset=member.identity,
+                market=TERMS.market,
+                product=key.product,
+                side=side,
+                delivery_start=start,
+                energy=Wh(energy),
+                limit=MicroPerKwh(limit),
+                valid_until=start,
+                salt=salt,
+            )
+            digest, at = order.digest(separator), start - 1_000
+            accepted.append(
+                OrderAccepted(
+                    digest=digest,
+                    signed=SignedOrder(order, sign(digest, member.key)),
+                    receipt=OrderReceipt(
+                        digest, sequence, at, sign(receipt_digest(digest, sequence, at, separator), OPERATOR_KEY)
+                    ),
+                    signer=member.address,
+                    account=member.account,
+                    asset=member.asset,
+                    free=Nano(10**10),
+                )
+            )
+        clearing = clear(
+            [Resting(a.signed.order, a.digest, a.receipt.sequence, a.account, "") for a in accepted],
+            session=key,
+            fee=self.parameters.market.fee,
+        )
+        return Book(
+            key=key,
+            parameters=self.parameters,
+            orders=tuple(accepted),
+            cancellations=(),
+            cleared=SessionCleared(
+                session=key,
+                clearing=clearing,
+                excluded=(),
+                parameters=self.parameters.hash(),
+                at=start - LEAD,
+            ),
+        )
+
+    def batch(self, start: int = FIRST_DELIVERY, *, consumed: int = 1_000, salt: int = 1) -> Batch:
+        """The one batch of that book."""
+        (batch,) = seal(self.book(start, consumed=consumed, salt=salt))
+        return batch
+
+    def close_gate(self, start: int = FIRST_DELIVERY) -> None:
+        """Let time pass until the session can be settled."""
+        self.clock.now = max(self.clock.now, start - LEAD)
+
+
+def found_street(evm: Evm, clock: Clock) -> Street:
+    """Deploy, give out roles, open the market, bring the members in."""
+    street = Street(evm, clock, deploy(evm, ADMIN_KEY, withdrawal_delay_seconds=WITHDRAWAL_DELAY))
+    admin = address_of(ADMIN_KEY)
+    duties = Role.REGISTRAR | Role.GRID_OPERATOR | Role.GUARDIAN
+    street.tell(ADMIN_KEY, settlement_contract.grant(duties, admin))
+    street.tell(ADMIN_KEY, settlement_contract.grant(Role.OPERATOR, address_of(OPERATOR_KEY)))
+    street.tell(ADMIN_KEY, settlement_contract.open_account(address_of(NODE_KEY)))
+    street.tell(ADMIN_KEY, settlement_contract.open_market(TERMS))
+    for member in MEMBERS:
+        street.tell(ADMIN_KEY, settlement_contract.open_account(member.address))
+        street.tell(ADMIN_KEY, settlement_contract.enrol(member.identity, member.account, FOREVER))
+        street.fund(member.account, 10 * EURO)
+    return street
