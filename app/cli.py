@@ -144,8 +144,13 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; expected refusals become a sentence and an exit code, a bug keeps its trace."""
+    import signal
     import sys
 
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)  # a service that is stopped ends as one that is interrupted
     try:
         app()
     except KeyboardInterrupt:

@@ -121,7 +121,7 @@ class Demo:
         self.app = create_app(house)
         self._community = community
         self._profiles = profiles
-        self._founded = founded
+        self.founded = founded
         self._data = data
         self._alternative = Alternative(
             sell=MicroPerKwh(community.utility.sell_micro_per_kwh), buy=MicroPerKwh(community.utility.buy_micro_per_kwh)
@@ -138,12 +138,12 @@ class Demo:
 
     def trade(self, tick: Callable[[int], None]) -> None:
         """Trade the whole day; `tick` hears the number of every delivery period that was settled."""
-        market = self._founded.parameters.market
+        market = self.founded.parameters.market
         with Serving(self.app) as server, Client(base_url=server.url, timeout=30) as client:
             for index, start in enumerate(self._profiles.starts):
                 closure = market.gate_closure(start)
                 self.clock.set(closure - HANDED_IN_SECONDS)
-                for member in self._founded.members:
+                for member in self.founded.members:
                     self._hand_in(client, member, self._orders(member, index, start))
                 self.clock.set(closure)
                 self.house.heartbeat.beat(self.clock())
@@ -158,7 +158,7 @@ class Demo:
         verdict = judge(evidence, self.evm)
         altered, caught = self._alter_one_trade(evidence)
         return Day(
-            bills=tuple(self._bill(member) for member in self._founded.members if member.assets),
+            bills=tuple(self._bill(member) for member in self.founded.members if member.assets),
             chain=self._chain_totals(),
             verdict=verdict,
             altered=altered,
@@ -167,7 +167,7 @@ class Demo:
 
     def _orders(self, member: Member, index: int, start: int) -> list[Order]:
         """Return what the member's agents would order for one delivery period."""
-        market, alternative = self._founded.parameters.market, self._alternative
+        market, alternative = self.founded.parameters.market, self._alternative
         capacity = Wh(self._community.utility.capacity_wh)
         orders = []
         for kind, asset in sorted(member.assets.items()):
@@ -181,7 +181,7 @@ class Demo:
         """Sign orders with the member's key and post them; anything but an acceptance fails the demo."""
         if not orders:
             return
-        separator = self._founded.parameters.domain.separator()
+        separator = self.founded.parameters.domain.separator()
         key = member_key(member.name)
         documents = [
             order_to_document(SignedOrder(order, sign(order.digest(separator), key))) for order in orders
@@ -200,7 +200,7 @@ class Demo:
         sums = totals(lines)
         columns = {kind: self._profiles.columns[asset.column] for kind, asset in member.assets.items() if asset.column}
         drawn, fed_in = Wh(sum(columns.get("load", ()))), Wh(sum(columns.get("pv", ())))
-        fee = self._founded.parameters.market.fee
+        fee = self.founded.parameters.market.fee
         # Behind one connection own energy is used first, with or without a market.
         periods = zip(columns.get("load", ()), columns.get("pv", (0,) * len(columns.get("load", ()))), strict=True)
         own = Wh(sum(min(load, pv) for load, pv in periods))

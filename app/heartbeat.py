@@ -121,10 +121,18 @@ class Heartbeat:
 
 class HeartbeatThread:
     """Beats in a thread of its own, every `every` seconds, until it is stopped; a beat that fails is logged, and the
-    next one goes on from there.
+    next one goes on from there. `before` is called with the time before every beat.
     """
 
-    def __init__(self, heartbeat: Heartbeat, desk: Desk, every: float = 1.0) -> None:
+    def __init__(
+        self,
+        heartbeat: Heartbeat,
+        desk: Desk,
+        *,
+        every: float = 1.0,
+        before: Callable[[int], None] | None = None,
+    ) -> None:
+        self._before = before
         self._heartbeat = heartbeat
         self._desk = desk
         self._every = every
@@ -143,7 +151,10 @@ class HeartbeatThread:
     def _run(self) -> None:
         while not self._stop.wait(self._every):
             try:
-                beat = self._heartbeat.beat(self._desk.clock())
+                now = self._desk.clock()
+                if self._before is not None:
+                    self._before(now)
+                beat = self._heartbeat.beat(now)
             except EvmError as error:
                 self._heartbeat.last_error = str(error)
                 _log.warning("the chain does not answer: %s", error)

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 
+_WIDE = 200
+
+
 class Output:
     """The two streams of one command."""
 
@@ -19,7 +22,9 @@ class Output:
         self.as_json = as_json
         self.quiet = quiet
         self.err = Console(stderr=True, quiet=quiet, highlight=False)
-        self._out = Console(highlight=False)
+        out = Console(highlight=False)
+        # Where nobody looks at a screen, lines are as long as they need to be.
+        self._out = out if out.is_terminal else Console(highlight=False, width=_WIDE)
 
     def say(self, text: str) -> None:
         """Tell people what is going on (standard error)."""
@@ -33,7 +38,14 @@ class Output:
     def text(self, text: str) -> None:
         """Print a line of the people's result."""
         if not self.as_json:
-            self._out.print(text)
+            self._out.print(text, soft_wrap=True)
+
+    def announce(self, url: str, chain_url: str) -> None:
+        """Say where a running exchange is to be found."""
+        self.say(f"exchange   {url}/v1/meta")
+        self.say(f"try it     {url}/docs")
+        self.say(f"chain      {chain_url}")
+        self.say("Ctrl-C ends it")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], totals: int = 0) -> None:
         """Print a table of the people's result: the first column is text, the others numbers; last rows are totals."""

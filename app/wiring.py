@@ -101,7 +101,12 @@ def build(
         stack.callback(store.close)
         indexer = Indexer(store, contract, confirmations=confirmations, start_block=deployment.block)
         indexer.advance()
-        settings = ChainSettings(chain_id=deployment.chain_id, confirmations=confirmations, legacy=legacy)
+        settings = ChainSettings(
+            chain_id=deployment.chain_id,
+            confirmations=confirmations,
+            legacy=legacy,
+            free_gas=isinstance(evm, LocalEvm),  # in this process nobody pays, and execution is what is dear
+        )
         submitter = Submitter(store, contract, keys.operator, settings)
 
         def registry() -> Registry:

@@ -76,18 +76,15 @@ MAX_ORDERS: constant(uint256) = 512
 MAX_TRADES: constant(uint256) = 512
 ORDER_BYTES: constant(uint256) = 128
 
-DECK: constant(uint256) = 2 * MAX_ORDERS + 2 * MAX_TRADES  # words
-ROOM: constant(uint256) = 128  # words
 
-U32: constant(uint256) = 2**32 - 1  # masks
+U16: constant(uint256) = 2**16 - 1  # masks
+U32: constant(uint256) = 2**32 - 1
 U40: constant(uint256) = 2**40 - 1
 U48: constant(uint256) = 2**48 - 1
 U64: constant(uint256) = 2**64 - 1
 U160: constant(uint256) = 2**160 - 1
 U255: constant(uint256) = 2**255 - 1
 UNUSED: constant(uint256) = (2**16 - 1) << 240 | 254 << 200
-EVEN: constant(uint256) = max_value(uint256) - 1
-U16_EVEN: constant(uint256) = 2**17 - 2
 ENTRY: constant(uint256) = 2**104 - 1  # limit 48 bits, energy left 48, side 8; above them account 32, and net 96 at bit 160
 OFFERS: constant(uint256) = 2**96
 NET: constant(uint256) = U64 << 160 | U32 << 224
@@ -135,18 +132,13 @@ def settle(
     assert block.timestamp <= start + markets._window(terms_of_market), "sessions: window is over"
     sessions._begin(session, convert(part, uint256), convert(parts, uint256), order_root, parameters)
 
-    # Vyper gives memory to variables in turn, and the machine charges for the highest word touched. What this block frees is given
-    # to all that is declared later but is small, so that the one large array below lies last and is paid for as it grows.
-    if True:
-        room: uint256[ROOM] = empty(uint256[ROOM])
-
     count: uint256 = extract32(slice(msg.data, orders + 4, 32), 0, output_type=uint256)
     assert count <= MAX_ORDERS, "orders: too many"
     domain: bytes32 = order_digest._domain()
     cursor: uint256 = unsafe_add(orders, 36)
     previous: uint256 = 0
-    # two words an order, its digest and its entry; then the leaves and nodes of the tree of trades
-    deck: DynArray[uint256, DECK] = []
+    digests: bytes32[MAX_ORDERS] = empty(bytes32[MAX_ORDERS])
+    entries: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
     for i: uint256 in range(count, bound=MAX_ORDERS):
         words: bytes32[4] = abi_decode(slice(msg.data, cursor, ORDER_BYTES), bytes32[4])
         cursor = unsafe_add(cursor, ORDER_BYTES)
@@ -195,16 +187,14 @@ def settle(
         )
         if convert(signer, uint256) != account & U160:
             assert delegates._may_sign(signer, account_number, gate_closure), "orders: signer may not trade"
-        deck.append(convert(digest, uint256))
-        deck.append(terms >> 104 & ENTRY | account_number << 104)
+        digests[i] = digest
+        entries[i] = terms >> 104 & ENTRY | account_number << 104
 
-    leaves_at: uint256 = unsafe_mul(count, 2)
     many_parts: bool = parts != 1
     if many_parts:
         for i: uint256 in range(count, bound=MAX_ORDERS):
-            at: uint256 = unsafe_mul(i, 2)
             # no borrow: never more is filled than was ordered
-            deck[at + 1] = unsafe_sub(deck[at + 1], sessions.filled[convert(deck[at], bytes32)] << 48)
+            entries[i] = unsafe_sub(entries[i], sessions.filled[digests[i]] << 48)
 
     fee_cap: uint256 = terms_of_market >> 32 & U48
     common_rate: int256 = 0
@@ -214,16 +204,17 @@ def settle(
     energy_wh: uint256 = 0
     value_nano: int256 = 0
     fee_nano: uint256 = 0
+    leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
+    size: uint256 = 0
     for trade: uint256 in trades:
-        # places in the deck: twice the index
-        bid_at: uint256 = trade >> 159 & EVEN
-        offer_at: uint256 = trade >> 143 & U16_EVEN
-        assert bid_at < leaves_at and offer_at < leaves_at, "trades: no such order"
+        bid_index: uint256 = trade >> 160
+        offer_index: uint256 = trade >> 144 & U16
+        assert bid_index < count and offer_index < count, "trades: no such order"
         energy: uint256 = trade >> 96 & U48
         rate: int256 = convert(convert(trade << 160, bytes32), int256) >> 208
         fee: uint256 = trade & U48
-        bid: uint256 = deck[unsafe_add(bid_at, 1)]
-        offer: uint256 = deck[unsafe_add(offer_at, 1)]
+        bid: uint256 = entries[bid_index]
+        offer: uint256 = entries[offer_index]
         assert offer & ~bid & OFFERS != 0, "trades: sides are wrong"
         assert (bid ^ offer) >> 104 & U32 != 0, "trades: with oneself"
         assert energy != 0, "trades: energy is zero"
@@ -239,32 +230,40 @@ def settle(
         value: int256 = unsafe_mul(convert(energy, int256), rate)
         fee_paid: uint256 = unsafe_mul(energy, fee)
         moved: uint256 = unsafe_sub(convert(convert(value, bytes32), uint256) << 160, energy << 48)
-        deck[unsafe_add(offer_at, 1)] = unsafe_add(offer, moved)
-        deck[unsafe_add(bid_at, 1)] = unsafe_sub(
+        entries[offer_index] = unsafe_add(offer, moved)
+        entries[bid_index] = unsafe_sub(
             unsafe_sub(bid, energy << 48),
             unsafe_add(convert(convert(value, bytes32), uint256), fee_paid) << 160,
         )
         energy_wh = unsafe_add(energy_wh, energy)
         value_nano = unsafe_add(value_nano, value)
         fee_nano = unsafe_add(fee_nano, fee_paid)
-        deck.append(
-            convert(keccak256(keccak256(abi_encode(session, deck[bid_at], deck[offer_at], energy, rate, fee))), uint256)
+        leaves[size] = keccak256(
+            keccak256(abi_encode(session, digests[bid_index], digests[offer_index], energy, rate, fee))
         )
+        size = unsafe_add(size, 1)
     assert other_rates == 0 or terms_of_market >> 176 == 0, "trades: two rates"
 
-    # the shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in
+    # The shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in. What has gone out makes place.
     root: bytes32 = keccak256(b"")
-    if len(trades) != 0:
-        left: uint256 = leaves_at
-        for k: uint256 in range(unsafe_sub(len(trades), 1), bound=MAX_TRADES):
-            a: uint256 = deck[left]
-            b: uint256 = deck[unsafe_add(left, 1)]
-            left = unsafe_add(left, 2)
+    if size != 0:
+        root = leaves[0]
+        left: uint256 = 0
+        for k: uint256 in range(unsafe_sub(size, 1), bound=MAX_TRADES):
+            right: uint256 = unsafe_add(left, 1)
+            if right >= size:
+                # the end of the leaves: the queue goes on with the nodes at its beginning
+                right = unsafe_sub(right, size)
+                if left == size:
+                    left = 0
+            a: uint256 = convert(leaves[left], uint256)
+            b: uint256 = convert(leaves[right], uint256)
+            left = unsafe_add(right, 1)
             if a < b:
-                deck.append(convert(keccak256(abi_encode(a, b)), uint256))
+                root = keccak256(abi_encode(a, b))
             else:
-                deck.append(convert(keccak256(abi_encode(b, a)), uint256))
-        root = convert(deck[unsafe_sub(len(deck), 1)], bytes32)
+                root = keccak256(abi_encode(b, a))
+            leaves[k] = root
     sessions.trade_roots[session << 16 | convert(part, uint256)] = root
 
     # What is earned here may be spent here: who cannot pay yet pays after all credits.
@@ -274,10 +273,8 @@ def settle(
         assert (account >> 160 & U64) + fee_nano <= U64, "money: credit is too large"
         escrow.accounts[fee_account] = unsafe_add(account, fee_nano << 160)
     waiting: uint256 = 0
-    at: uint256 = 1
     for i: uint256 in range(count, bound=MAX_ORDERS):
-        entry: uint256 = deck[at]
-        at = unsafe_add(at, 2)
+        entry: uint256 = entries[i]
         net: int256 = convert(convert(entry, bytes32), int256) >> 160
         if net != 0:
             account: uint256 = escrow.accounts[entry >> 104 & U32]
@@ -286,10 +283,10 @@ def settle(
                 assert credit <= convert(U64, int256), "money: credit is too large"
                 escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
             else:
-                deck[waiting] = entry
+                entries[waiting] = entry
                 waiting = unsafe_add(waiting, 1)
     for i: uint256 in range(waiting, bound=MAX_ORDERS):
-        entry: uint256 = deck[i]
+        entry: uint256 = entries[i]
         net: int256 = convert(convert(entry, bytes32), int256) >> 160
         account: uint256 = escrow.accounts[entry >> 104 & U32]
         assert unsafe_add(convert(account >> 160 & U64, int256), net) >= 0, "money: credit is short"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from exchange.units import MicroPerKwh
+from exchange.units import MAX_RATE, MicroPerKwh
 
 
 class Product(IntEnum):
@@ -71,8 +71,8 @@ class Market:
             raise ValueError("a delivery period lasts some seconds")
         if not self.opening > self.lead >= 0:
             raise ValueError("a gate opens before it closes, and closes before delivery ends")
-        if self.fee < 0:
-            raise ValueError("a node's fee is not negative")
+        if not 0 <= self.fee <= MAX_RATE:
+            raise ValueError("a node's fee is not negative, and no higher than a limit can be")
 
     def session(self, delivery_start: int) -> SessionKey:
         """Return the session for the delivery period that begins at `delivery_start`."""

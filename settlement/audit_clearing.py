@@ -22,11 +22,7 @@ def check_clearing(book: Book) -> Iterator[Finding]:
     if book.cleared.at < closure:
         yield Finding("cleared-early", book.key, "", f"cleared at {book.cleared.at}, the gate closed at {closure}")
     yield from _check_trades(book)
-    try:
-        again = clear(_resting(book), session=book.key, fee=book.parameters.market.fee)
-    except (ValueError, OverflowError) as error:
-        yield Finding("clearing-rate", book.key, "", f"the orders cannot be cleared again: {error}")
-        return
+    again = clear(_resting(book), session=book.key, fee=book.parameters.market.fee)
     yield from _compare(book, book.cleared.clearing, again)
 
 

@@ -6,7 +6,6 @@ times are known) and when the session was settled (at the head, where it was not
 certain to be wrong.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from exchange.book import Book
@@ -71,12 +70,14 @@ def _moments(books: Sequence[Book], chain: ChainView) -> Iterator[tuple[int, int
     for position, witnessed in enumerate(chain.facts):
         if isinstance(witnessed.fact, BatchSettled):
             first.setdefault(witnessed.fact.session, position)
-    times = chain.times()
-    for index, book in enumerate(books):
+    closures = [book.parameters.market.gate_closure(book.key.delivery_start) for book in books]
+    times, position = chain.times(), 0
+    for index in sorted(range(len(books)), key=closures.__getitem__):
         if times is not None:
-            closure = book.parameters.market.gate_closure(book.key.delivery_start)
-            yield bisect_right(times, closure), index
-        yield first.get(book.key.number, len(chain.facts)), index
+            while position < len(times) and times[position] <= closures[index]:
+                position += 1
+            yield position, index
+        yield first.get(books[index].key.number, len(chain.facts)), index
 
 
 def _verdict(registry: Registry, asset: Address, signer: Address, epoch: int, at: int) -> Verdict:

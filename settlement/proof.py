@@ -4,7 +4,7 @@
 contract computes the trade root from the trades it moves money for, so a trade that leads to it was paid.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exchange.book import Book
@@ -78,7 +78,8 @@ class Expected:
     """What the chain must hold for a proof to count.
 
     `commitment` is keccak(order root, parameters), of which the contract's view shows the first 23 bytes. `trade_root`
-    is that of `part`; for an order both are none.
+    is that of `part`; for an order both are none. `signers` names each asset of the two orders with who signed for it:
+    the holder of the asset's account, or a delegate. The contract saw to that when it settled.
     """
 
     chain_id: int
@@ -89,6 +90,7 @@ class Expected:
     commitment: bytes
     transaction: bytes
     block_number: int
+    signers: tuple[tuple[Address, Address], ...]
 
 
 def prove_trade(batch: Batch, leaf: bytes, *, domain: Domain, transaction: bytes, block_number: int) -> TradeProof:
@@ -135,6 +137,7 @@ def expected(proof: Proof) -> Expected:
     """Return what the chain must hold, to be compared by a caller with any node."""
     place = proof.place
     part, trade_root = (proof.part, proof.trade_root) if isinstance(proof, TradeProof) else (None, None)
+    orders: Iterable[SignedOrder] = (proof.orders or ()) if isinstance(proof, TradeProof) else ()
     return Expected(
         chain_id=place.chain_id,
         contract=place.contract,
@@ -144,6 +147,11 @@ def expected(proof: Proof) -> Expected:
         commitment=keccak(place.order_root + place.parameters),
         transaction=place.transaction,
         block_number=place.block_number,
+        signers=tuple(
+            (signed.order.asset, signer)
+            for signed in orders
+            if (signer := _signer(signed.order.digest(place.domain.separator()), signed.signature)) is not None
+        ),
     )
 
 
@@ -191,7 +199,7 @@ def _check_trade(proof: TradeProof) -> Iterator[Finding]:
             sentences.append(f"the {what} is for {order.energy} Wh, the trade for {trade.energy}")
         if (rate > order.limit) if side is Side.BID else (rate < order.limit):
             sentences.append(f"the limit of the {what} is {order.limit} µ/kWh, the trade is at {rate}")
-        if not _signed(name, signed.signature):
+        if _signer(name, signed.signature) is None:
             sentences.append(f"the {what} was signed by nobody")
         for sentence in sentences:
             yield Finding("proof-order", proof.place.session, hexed(name), sentence)
@@ -201,14 +209,13 @@ def _check_order(proof: OrderProof) -> Iterator[Finding]:
     place, receipt = proof.place, proof.receipt
     yield from _check_path(proof, _leaf_of(place.session, receipt, cancelled=proof.cancelled), place.order_root)
     acknowledged = receipt_digest(receipt.order, receipt.sequence, receipt.received_at, place.domain.separator())
-    if not _signed(acknowledged, receipt.signature, proof.receipts):
+    if _signer(acknowledged, receipt.signature) != proof.receipts:
         sentence = f"its receipt was not signed by {hexed(proof.receipts)}"
         yield Finding("proof-receipt", place.session, hexed(receipt.order), sentence)
 
 
-def _signed(digest: bytes, signature: bytes, by: Address | None = None) -> bool:
+def _signer(digest: bytes, signature: bytes) -> Address | None:
     try:
-        signer = recover(digest, signature)
+        return recover(digest, signature)
     except BadSignature:
-        return False
-    return by is None or signer == by
+        return None

@@ -25,6 +25,7 @@ from settlement.proof import OrderProof, Place, Proof, TradeProof
 
 FORMAT = "merit-proof/1"
 
+_DIGITS = frozenset("0123456789abcdef")
 _MOST_SIBLINGS = 64
 
 
@@ -140,12 +141,9 @@ def _whole(rest: dict[str, Any], name: str, bits: int) -> int:
 
 
 def _bytes(value: object, name: str) -> bytes:
-    if not isinstance(value, str) or len(value) != 66 or value[:2] != "0x" or value != value.lower():
+    if not isinstance(value, str) or len(value) != 66 or value[:2] != "0x" or not _DIGITS.issuperset(value[2:]):
         raise ProofMalformed(f"{name} is not 0x and 64 lower-case hex digits")
-    try:
-        return bytes.fromhex(value[2:])
-    except ValueError as error:
-        raise ProofMalformed(f"{name} is not 0x and 64 lower-case hex digits") from error
+    return bytes.fromhex(value[2:])
 
 
 def _raw(rest: dict[str, Any], name: str) -> bytes:

@@ -11,7 +11,7 @@ from enum import Enum
 from exchange.book import Book
 from exchange.trade import Trade
 from exchange.units import MicroPerKwh, Nano, Wh
-from settlement.facts import Deposited, Witnessed, Withdrawn
+from settlement.facts import Deposited, Withdrawn, Witnessed
 
 
 class LineKind(Enum):

@@ -1,7 +1,6 @@
 """`merit demo`: a street of homes trades a whole day."""
 
 import shutil
-from importlib.resources import files
 from pathlib import Path
 from time import monotonic
 
@@ -11,17 +10,12 @@ from app.auditing import VerificationFailed
 from app.community import CommunityRefused
 from app.demo import Bill, Day, Demo, prepare
 from app.output import Output
+from app.street import street_file
 from app.verdict_view import show_verdict
 from app.wiring import Places
 from exchange.units import Nano, in_cents, per_kwh, to_decimal
 
-_MADE_BY_US = {"exchange.json", "journal.db", "settlement.db", "chain.jsonl"}
-
-
-def street_file() -> Path:
-    """Return the demo street's file: beside the installed package, or in the source tree."""
-    installed = Path(str(files("app"))) / "street" / "street.toml"
-    return installed if installed.exists() else Path(str(files("app"))).parent / "examples" / "street.toml"
+_MADE_BY_US = {"exchange.json", "journal.db", "settlement.db", "chain.jsonl", "keys"}
 
 
 def run(data: Path, community: Path | None, *, serve: bool, port: int, rpc_port: int, as_json: bool) -> None:
@@ -44,7 +38,7 @@ def run(data: Path, community: Path | None, *, serve: bool, port: int, rpc_port:
         if not day.verdict.sound or not day.caught:
             raise VerificationFailed("the audit did not go as it must")
         if serve:
-            _keep_serving(demo, output, port, rpc_port)
+            _keep_serving(demo, data, output, port, rpc_port)
 
 
 def _clear(data: Path) -> None:
@@ -163,11 +157,13 @@ def _document(day: Day) -> dict[str, object]:
     }
 
 
-def _keep_serving(demo: Demo, output: Output, port: int, rpc_port: int) -> None:
-    from app.commands.serve import announce
+def _keep_serving(demo: Demo, data: Path, output: Output, port: int, rpc_port: int) -> None:
+    """Serve what the day left behind until interrupted; simulated time stands still at its end."""
+    from app.play import write_member_keys
     from app.server import Serving
     from contracts.devnet_server import DevnetServer
 
+    write_member_keys(data / "keys", demo.founded)
     with DevnetServer(demo.evm, rpc_port) as chain, Serving(demo.app, port=port) as server:
-        announce(output, server.url, chain.url)
+        output.announce(server.url, chain.url)
         server.wait()

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from app.commands.demo import street_file
 from app.community import read_community
 from app.founding import ExchangeFileUnusable, Keys, found
 from app.output import Output
+from app.street import street_file
 from app.wiring import Places
 from contracts.local_evm import LOCAL_CHAIN_ID
 from contracts.rpc_evm import RpcEvm

@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from app.clock import WallClock
-from app.commands.demo import street_file
 from app.community import read_community
 from app.founding import ExchangeFileUnusable, Founded, Keys, found
 from app.heartbeat import HeartbeatThread
 from app.output import Output
+from app.play import StandingUtility, write_member_keys
+from app.street import street_file
 from app.server import Serving, create_app
 from app.wiring import Places, build, open_chain
 from contracts.devnet_server import DevnetServer
@@ -30,6 +31,7 @@ def run(
     """Serve until interrupted. A folder without an exchange is founded on a chain in this process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     output, clock, places = Output(as_json=False), WallClock(), Places(data)
+    description = read_community(community or street_file())
     with ExitStack() as stack:
         if places.exchange.exists():
             founded = Founded.read(places.exchange)
@@ -40,7 +42,7 @@ def run(
                 raise ExchangeFileUnusable(f"{data} holds no exchange.json, but something else")
             data.mkdir(parents=True, exist_ok=True)
             evm = LocalEvm(clock, genesis_time=clock(), record=places.chain)
-            founded = found(evm, read_community(community or street_file()), Keys.devnet())
+            founded = found(evm, description, Keys.devnet())
             founded.write(places.exchange)
         local = evm if isinstance(evm, LocalEvm) else None
         if local is not None:
@@ -52,20 +54,18 @@ def run(
         keys = Keys.devnet() if key_file is None else Keys.one(read_key(key_file))
         house = stack.enter_context(build(places, founded, keys, clock, evm, confirmations=confirmations))
         house.heartbeat.beat(clock())
-        heart = HeartbeatThread(house.heartbeat, house.desk)
+        before = None
         chain_url = founded.rpc
         if local is not None:
+            write_member_keys(data / "keys", founded)
+            before = StandingUtility(house.desk, founded, description.utility).trade
             chain_url = stack.enter_context(DevnetServer(local, rpc_port)).url
         server = stack.enter_context(Serving(create_app(house), host=host, port=port))
+        heart = HeartbeatThread(house.heartbeat, house.desk, before=before)
         heart.start()
         stack.callback(heart.stop)
-        announce(output, server.url, chain_url or "")
+        output.announce(server.url, chain_url or "")
+        if local is not None:
+            output.say(f"keys       {data / 'keys'}/*.key: try examples/place_order.py with one of them")
         server.wait()
 
-
-def announce(output: Output, url: str, chain_url: str) -> None:
-    """Say where everything is."""
-    output.say(f"exchange   {url}/v1/meta")
-    output.say(f"try it     {url}/docs")
-    output.say(f"chain      {chain_url}")
-    output.say("Ctrl-C ends it")

@@ -218,13 +218,14 @@ class SqliteStore:
                 f"SELECT {_BATCH_COLUMNS} FROM batches {where} ORDER BY id",  # noqa: S608 - our own names
                 values,
             ).fetchall()
-            return [replace(_batch(row), attempts=self._attempts(row[0])) for row in rows]
-
-    def _attempts(self, batch: int) -> tuple[Attempt, ...]:
-        rows = self._connection.execute(
-            "SELECT tx_hash, nonce, raw, signed_at FROM attempts WHERE batch = ? ORDER BY position", (batch,)
-        )
-        return tuple(Attempt(*row) for row in rows)
+            attempts: dict[int, list[Attempt]] = {}
+            for batch, *attempt in self._connection.execute(
+                "SELECT batch, tx_hash, nonce, raw, signed_at FROM attempts"  # noqa: S608 - our own names
+                f" WHERE batch IN (SELECT id FROM batches {where}) ORDER BY batch, position",
+                values,
+            ):
+                attempts.setdefault(batch, []).append(Attempt(*attempt))
+        return [replace(_batch(row), attempts=tuple(attempts.get(row[0], ()))) for row in rows]
 
     def _checkpoint(self, where: str, values: Sequence[object] = ()) -> Checkpoint | None:
         with self._lock:

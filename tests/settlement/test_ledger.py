@@ -39,9 +39,9 @@ amounts = st.one_of(
 )
 
 
-def ledger_with(**credits):
+def ledger_with(**credit_of):
     ledger = Ledger()
-    for account, credit in credits.items():
+    for account, credit in credit_of.items():
         ledger.deposit(int(account[1:]), Nano(credit))
     return ledger
 

@@ -13,6 +13,7 @@ class UnsteadyEvm:
     """Answers as `inner` does, but for the mood it is in.
 
     `queueing`: transactions wait until `release`. `losing`: they are taken and forgotten. `away`: nothing is answered.
+    `away_after`: it goes away when it has settled that many more batches and is asked to estimate another.
     `deaf_after_sending`: the transaction arrives, its answer does not. `before_logs` runs once, before the next logs
     are read.
     """
@@ -22,6 +23,7 @@ class UnsteadyEvm:
         self.queueing = False
         self.losing = False
         self.away = False
+        self.away_after: int | None = None
         self.deaf_after_sending = False
         self.before_logs: Callable[[], None] | None = None
         self.queue: list[bytes] = []
@@ -35,6 +37,12 @@ class UnsteadyEvm:
     def nonce(self, address: bytes, pending: bool = False) -> int:
         return self.inner.nonce(address) + (len(self.queue) if pending else 0)
 
+    def estimate_gas(self, sender: bytes, to: bytes | None, data: bytes) -> int:
+        if self.away or self.away_after == 0:
+            self.away = True
+            raise NodeUnreachable("http://127.0.0.1:8545", "it is away")
+        return self.inner.estimate_gas(sender, to, data)
+
     def send_raw(self, raw: bytes) -> bytes:
         if self.away:
             raise NodeUnreachable("http://127.0.0.1:8545", "it is away")
@@ -46,6 +54,8 @@ class UnsteadyEvm:
                 self.queue.append(raw)
             return keccak_256(raw).digest()
         tx_hash = self.inner.send_raw(raw)
+        if self.away_after:
+            self.away_after -= 1
         if self.deaf_after_sending:
             raise NodeUnreachable("http://127.0.0.1:8545", "the answer was lost")
         return tx_hash

@@ -72,7 +72,7 @@ def test_sessions_are_listed_by_state(client, day):
 
 
 @pytest.mark.parametrize("listing", ["/v1/sessions", "/v1/trades"])
-@pytest.mark.parametrize("cursor", ["x", "é", "AAAA", "AAAAAAAAAAAAAA", "A" * 57, "=", "AAAAAAAAAAAAA!"])
+@pytest.mark.parametrize("cursor", ["x", "é", "AAAA", "A" * 13, "A" * 57, "=", "AAAAAAAAAAAAA!"])
 def test_a_cursor_of_somebodys_own_making_is_refused(client, listing, cursor):
     problem(client.get(listing, params={"cursor": cursor}), 422, "malformed-cursor")
 

@@ -4,9 +4,11 @@ import pytest
 
 from contracts.local_evm import LocalEvm
 from settlement.effects.indexer import Indexer
+from settlement.effects.settlement_contract import SettlementContract
 from settlement.effects.sqlite_store import SqliteStore
 from settlement.effects.submitter import ChainSettings, Submitter
 from tests.settlement.effects.street import GENESIS_TIME, OPERATOR_KEY, Clock, found_street
+from tests.simulators.unsteady_evm import UnsteadyEvm
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +46,19 @@ def submitter(street, store, settings):
 @pytest.fixture
 def indexer(street, store):
     return Indexer(store, street.contract, start_block=street.deployment.block)
+
+
+@pytest.fixture
+def unsteady(street):
+    return UnsteadyEvm(street.evm)
+
+
+@pytest.fixture
+def submit_to(store, street):
+    """A submitter of the same store over another view of the chain, with other settings."""
+
+    def over(evm, **settings):
+        contract = SettlementContract(evm, street.address)
+        return Submitter(store, contract, OPERATOR_KEY, ChainSettings(chain_id=street.evm.chain_id, **settings))
+
+    return over

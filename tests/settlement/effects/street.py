@@ -1,6 +1,6 @@
 """A street on a chain of its own: contracts deployed, a market open, three members with credit, and books to settle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.deployment import Deployment, deploy
 from contracts.devnet_keys import devnet_key
@@ -20,6 +20,7 @@ from identity.signature import address_of, sign
 from identity.typed_data import Domain
 from settlement.batch import Batch, seal
 from settlement.effects import escrow_token, settlement_contract
+from settlement.effects.contract_abi import abi_of
 from settlement.effects.settlement_contract import Role, SettlementContract
 from settlement.facts import MarketOpened
 
@@ -189,3 +190,32 @@ def found_street(evm: Evm, clock: Clock) -> Street:
         street.tell(ADMIN_KEY, settlement_contract.enrol(member.identity, member.account, FOREVER))
         street.fund(member.account, 10 * EURO)
     return street
+
+
+def in_two_parts(batch: Batch) -> list[Batch]:
+    """A batch of two trades as two parts of one trade each."""
+    return [
+        replace(
+            batch,
+            part=part,
+            parts=2,
+            orders=tuple(order for order in batch.orders if order.digest in (trade.bid, trade.offer)),
+            trades=(trade,),
+        )
+        for part, trade in enumerate(batch.trades)
+    ]
+
+
+def on_chain(street: Street, batch: Batch) -> int:
+    """How often the contract logged that it settled the batch."""
+    entries = street.evm.logs(street.address, street.deployment.block, street.evm.head().number)
+    events = [abi_of("Settlement").event(entry.topics, entry.data) for entry in entries]
+    return sum(
+        name == "Settled" and (fields["session"], fields["part"]) == (batch.session.number, batch.part)
+        for name, fields in events
+    )
+
+
+def states(store):
+    """The states of all batches, in the order they were sealed."""
+    return [batch.state for batch in store.batches()]

@@ -4,6 +4,7 @@ import pytest
 
 from contracts.transacting import transact
 from identity.address import Address
+from settlement.audit import audit
 from settlement.calldata import settle_calldata
 from settlement.effects import escrow_token, settlement_contract
 from settlement.effects.chain_view import read_chain
@@ -36,6 +37,17 @@ def test_the_view_holds_what_the_index_holds(street, store, indexer):
     assert view.tokens_held == indexer.state.ledger.total
     for seen in view.facts:
         assert view.block_times[seen.block_number] == street.evm.block(seen.block_number).timestamp
+
+
+def test_an_auditor_with_the_book_and_a_node_finds_nothing_wrong(street):
+    settle(street)
+    assert audit([street.book()], view_of(street)) == []
+
+
+def test_an_auditor_finds_a_session_settled_otherwise_than_booked(street):
+    settle(street)
+    codes = {finding.code for finding in audit([street.book(consumed=999)], view_of(street))}
+    assert {"calldata", "trade-root", "order-root"} <= codes
 
 
 def test_an_earlier_block_is_seen_as_it_was(street):

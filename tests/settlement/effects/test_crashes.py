@@ -15,7 +15,7 @@ from tests.simulators.crash import Crash, Crashing, CrashPlan
 
 STARTS = (FIRST_DELIVERY, FIRST_DELIVERY + TERMS.period)
 WRITES = {"enqueue", "save", "extend", "roll_back"}
-ROUNDS = 6
+ROUNDS = 4
 CONFIRMATIONS = 2
 
 

@@ -1,0 +1,52 @@
+"""What makes an exchange on a local chain fit to play with: key files of its made-up members, and a utility that trades.
+
+Only ever for a chain in this process: these keys are public.
+"""
+
+from pathlib import Path
+
+from app.community import Utility
+from app.founding import Founded, member_key
+from exchange.agents import Alternative, supply, take_up
+from exchange.effects.desk import Desk
+from exchange.order import SignedOrder
+from exchange.units import MicroPerKwh, Wh
+from identity.signature import sign
+
+
+def write_member_keys(folder: Path, founded: Founded) -> None:
+    """Write the key of every made-up member to its own file, for `examples/place_order.py` and the like."""
+    folder.mkdir(exist_ok=True)
+    for member in founded.members:
+        if member.assets:
+            path = folder / f"{member.name}.key"
+            path.touch(mode=0o600)
+            path.write_text("0x" + member_key(member.name).hex() + "\n")
+
+
+class StandingUtility:
+    """Keeps the utility's two orders in every session whose gate is open, so that a single home finds a match."""
+
+    def __init__(self, desk: Desk, founded: Founded, utility: Utility) -> None:
+        self._desk = desk
+        self._founded = founded
+        self._utility = utility
+        self._offered: set[int] = set()
+
+    def trade(self, now: int) -> None:
+        """Hand in what is missing at `now`; what was handed in before stays as it is."""
+        parameters = self._founded.parameters
+        market, separator = parameters.market, parameters.domain.separator()
+        opened = set(market.open_deliveries(now))
+        member, key = self._founded.member(self._utility.name), member_key(self._utility.name)
+        alternative = Alternative(
+            sell=MicroPerKwh(self._utility.sell_micro_per_kwh), buy=MicroPerKwh(self._utility.buy_micro_per_kwh)
+        )
+        capacity = Wh(self._utility.capacity_wh)
+        for start in sorted(opened - self._offered):
+            orders = [
+                supply(member.assets["sell"].identity, capacity, market, start, alternative, salt=0),
+                take_up(member.assets["buy"].identity, capacity, market, start, alternative, salt=0),
+            ]
+            self._desk.submit([SignedOrder(order, sign(order.digest(separator), key)) for order in orders])
+        self._offered = opened

@@ -1,0 +1,149 @@
+"""Events as JSON and back: what is read is what was written, and nothing else can be read."""
+
+import copy
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.clearing import Clearing, OwnUse
+from exchange.documents import event_from_document, event_to_document, order_from_document, order_to_document
+from exchange.errors import OrderMalformed
+from exchange.events import (
+    GateClosed,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    SessionSettled,
+)
+from exchange.order import SignedOrder
+from exchange.receipt import Receipt
+from exchange.trade import Trade
+from identity.errors import IdentityRefused
+from tests.exchange import street
+from tests.strategies import addresses, digests, energies, orders, rates
+
+signatures = st.binary(min_size=64, max_size=64)
+instants = st.integers(0, (1 << 40) - 1)
+signed_orders = st.builds(SignedOrder, orders(), signatures)
+receipts = st.builds(Receipt, digests, st.integers(1, 1 << 60), instants, signatures)
+clearings = st.builds(
+    Clearing,
+    rate=st.none() | rates,
+    low=st.none() | rates,
+    high=st.none() | rates,
+    trades=st.lists(
+        st.builds(
+            Trade,
+            session=st.just(street.SESSION),
+            bid=digests,
+            offer=digests,
+            energy=energies,
+            rate=rates,
+            fee_rate=rates,
+        ),
+        max_size=3,
+    ).map(tuple),
+    own_uses=st.lists(st.builds(OwnUse, bid=digests, offer=digests, energy=energies), max_size=2).map(tuple),
+    lapsed=st.lists(digests, max_size=2).map(tuple),
+)
+events = st.one_of(
+    st.builds(ParametersSet, parameters=st.just(street.PARAMETERS), at=instants),
+    st.builds(
+        OrderAccepted,
+        digest=digests,
+        signed=signed_orders,
+        receipt=receipts,
+        signer=addresses,
+        account=st.integers(0, 1 << 40),
+        asset=st.integers(0, 1 << 40),
+        free=st.integers(-(1 << 90), 1 << 90),
+    ),
+    st.builds(OrderCancelled, digest=digests, session=st.just(street.SESSION), signature=signatures, at=instants),
+    st.builds(GateClosed, session=st.just(street.SESSION), at=instants),
+    st.builds(
+        SessionCleared,
+        session=st.just(street.SESSION),
+        clearing=clearings,
+        excluded=st.lists(st.tuples(digests, st.sampled_from(["asset-not-current", "orders-voided"])), max_size=2).map(
+            tuple
+        ),
+        parameters=digests,
+        at=instants,
+    ),
+    st.builds(SessionSettled, session=st.just(street.SESSION), at=instants),
+)
+
+
+@given(events)
+def test_an_event_is_read_back_as_it_was_written(event):
+    assert event_from_document(json.loads(json.dumps(event_to_document(event)))) == event
+
+
+@given(signed_orders)
+def test_an_order_is_read_back_as_it_was_written(signed):
+    assert order_from_document(json.loads(json.dumps(order_to_document(signed)))) == signed
+
+
+def places(value, path=()):
+    """Yield the path of every value inside a document."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in pairs:
+        yield (*path, name)
+        yield from places(inner, (*path, name))
+
+
+def spoilt(document, path, how):
+    """Return a copy of the document in which what stands at the path was spoilt."""
+    copied = copy.deepcopy(document)
+    inner = copied
+    for name in path[:-1]:
+        inner = inner[name]
+    if how == "missing" and isinstance(inner, dict):
+        del inner[path[-1]]
+    elif how == "surplus" and isinstance(inner, dict):
+        inner["colour"] = "green"
+    elif how == "true":
+        inner[path[-1]] = True
+    else:
+        inner[path[-1]] = 1.5
+    return copied
+
+
+EXCLUDED = {("excluded",), ("excluded", 0), ("excluded", 1)}
+"""Whose two parts are text, and are read as text."""
+
+
+@given(events, st.sampled_from(["missing", "surplus", "true", "a fraction"]), st.data())
+def test_an_event_with_anything_missing_surplus_or_of_another_type_is_refused(event, how, data):
+    document = event_to_document(event)
+    path = data.draw(st.sampled_from([path for path in places(document) if path[:-1] not in EXCLUDED]))
+    with pytest.raises((OrderMalformed, IdentityRefused)):
+        event_from_document(spoilt(document, path, how))
+
+
+@pytest.mark.parametrize("document", [{}, [], None, 7, "event", {"event": "order-eaten"}, {"event": None}])
+def test_what_is_no_event_at_all_is_refused(document):
+    with pytest.raises(OrderMalformed):
+        event_from_document(document)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("energy_wh", 0),
+        ("energy_wh", 1 << 48),
+        ("salt", -1),
+        ("side", "both"),
+        ("product", "balancing"),
+        ("asset", "0x12"),
+        ("signature", "0x" + "0g" * 64),
+    ],
+)
+def test_an_order_that_no_field_can_hold_is_refused(field, value):
+    document = order_to_document(street.bid())
+    assert order_from_document(document) == street.bid()
+    with pytest.raises(OrderMalformed):
+        order_from_document({**document, field: value})

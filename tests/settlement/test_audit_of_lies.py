@@ -1,0 +1,210 @@
+"""What an exchange could say that fits together, since it has its own key, and what the audit makes of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from exchange.clear import clear
+from exchange.events import OrderCancelled
+from exchange.order import Side, SignedOrder, cancellation_digest
+from exchange.resting import Resting
+from exchange.units import MicroPerKwh, Nano
+from identity.hashing import keccak
+from identity.registry import DelegateNamed
+from settlement.audit import audit
+from settlement.batch import seal
+from tests.settlement.generated import with_clearing
+from tests.settlement.world import (
+    AGENT,
+    CONSUMER,
+    DOMAIN,
+    EURO,
+    FIRST,
+    FLAT,
+    GRID,
+    GRID_IN,
+    GRID_OUT,
+    PRODUCER,
+    STRANGER,
+    UTILITY,
+    WIND,
+    Exchange,
+    World,
+    founded,
+    order_of,
+    receipt_for,
+)
+
+FIFTY = Nano(50 * EURO)
+SEPARATOR = DOMAIN.separator()
+IN_TIME = FIRST - 2_000
+
+
+def lying(lie):
+    """A world whose exchange did what `lie` does to the first book before it was sealed and settled."""
+    chain = founded(FIRST - 3_600)
+    chain.log(DelegateNamed(3, AGENT.address, FIRST - 500), FIRST - 3_600)
+    exchange = Exchange(chain)
+    now = FIRST - 3_000
+    exchange.take(order_of(WIND, Side.OFFER, 5_000, 80_000), PRODUCER, now)
+    exchange.take(order_of(FLAT, Side.BID, 3_000, 240_000), CONSUMER, now + 1)
+    book = lie(exchange.clear(FIRST))
+    for batch in seal(book):
+        chain.settle(batch, FIRST + 30)
+    return World((book,), chain.view())
+
+
+def entered(book, order, signer, *, at, account, asset, free=FIFTY):
+    """The book with one more order, acknowledged and cleared as if it were in its place there."""
+    digest = order.digest(SEPARATOR)
+    sequence = len(book.orders) + 1
+    one = replace(
+        book.orders[0],
+        digest=digest,
+        signed=SignedOrder(order, signer.sign(digest)),
+        receipt=receipt_for(digest, sequence, at),
+        signer=signer.address,
+        account=account,
+        asset=asset,
+        free=free,
+    )
+    return recleared(replace(book, orders=(*book.orders, one)))
+
+
+def recleared(book):
+    resting = [
+        Resting(
+            one.signed.order,
+            one.digest,
+            one.receipt.sequence,
+            one.account,
+            book.parameters.home_of(one.signed.order.asset),
+        )
+        for one in book.orders
+    ]
+    return replace(
+        book, cleared=replace(book.cleared, clearing=clear(resting, session=book.key, fee=book.parameters.market.fee))
+    )
+
+
+def too_late(book):
+    order = order_of(FLAT, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, CONSUMER, at=FIRST, account=3, asset=2)
+
+
+def too_early(book):
+    order = order_of(FLAT, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, CONSUMER, at=FIRST - 90_000, account=3, asset=2)
+
+
+def by_a_stranger(book):
+    order = order_of(FLAT, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, STRANGER, at=IN_TIME, account=3, asset=2)
+
+
+def by_an_agent_whose_time_was_over(book):
+    order = order_of(FLAT, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, AGENT, at=IN_TIME, account=3, asset=2)
+
+
+def of_an_older_epoch(book):
+    order = order_of(FLAT, Side.BID, 100, 50_000, salt=7 << 32)
+    return entered(book, order, CONSUMER, at=IN_TIME, account=3, asset=2)
+
+
+def expired(book):
+    order = replace(order_of(FLAT, Side.BID, 100, 50_000), valid_until=IN_TIME)
+    return entered(book, order, CONSUMER, at=IN_TIME, account=3, asset=2)
+
+
+def with_preferences(book):
+    order = replace(order_of(FLAT, Side.BID, 100, 50_000), preferences=keccak(b"only the neighbour"))
+    return entered(book, order, CONSUMER, at=IN_TIME, account=3, asset=2)
+
+
+def on_credit(book):
+    order = order_of(FLAT, Side.BID, 1_000_000, 50_001, salt=9)
+    return entered(book, order, CONSUMER, at=IN_TIME, account=3, asset=2)
+
+
+def on_invented_credit(book):
+    order = order_of(FLAT, Side.BID, 1_000_000, 50_001, salt=9)
+    return entered(book, order, CONSUMER, at=IN_TIME, account=3, asset=2, free=Nano(1 << 50))
+
+
+def for_another_account(book):
+    order = order_of(FLAT, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, CONSUMER, at=IN_TIME, account=5, asset=2)
+
+
+def against_itself(book):
+    order = order_of(GRID_IN, Side.OFFER, 100, 60_000)
+    other = order_of(GRID_OUT, Side.BID, 100, 90_000)
+    book = entered(book, order, UTILITY, at=IN_TIME, account=GRID, asset=6)
+    return entered(book, other, UTILITY, at=IN_TIME, account=GRID, asset=7)
+
+
+def silenced(book):
+    """An order left out that nothing speaks against."""
+    name = book.orders[1].digest
+    left = recleared(replace(book, orders=book.orders[:1]))
+    return replace(left, orders=book.orders, cleared=replace(left.cleared, excluded=((name, "not-authorised"),)))
+
+
+def taken_back_by_a_stranger(book):
+    name = book.orders[1].digest
+    left = recleared(replace(book, orders=book.orders[:1]))
+    signature = STRANGER.sign(cancellation_digest(name, SEPARATOR))
+    taken_back = OrderCancelled(digest=name, session=book.key, signature=signature, at=IN_TIME)
+    return replace(left, orders=book.orders, cancellations=(taken_back,))
+
+
+def taken_back_too_late(book):
+    name = book.orders[1].digest
+    left = recleared(replace(book, orders=book.orders[:1]))
+    signature = CONSUMER.sign(cancellation_digest(name, SEPARATOR))
+    taken_back = OrderCancelled(digest=name, session=book.key, signature=signature, at=FIRST)
+    return replace(left, orders=book.orders, cancellations=(taken_back,))
+
+
+def suppressed(book):
+    """An order that was acknowledged and kept out of the book."""
+    one, two = book.orders
+    return recleared(replace(book, orders=(replace(one, receipt=receipt_for(one.digest, 2, IN_TIME)),)))
+
+
+def at_another_rate(book):
+    (trade,) = book.cleared.clearing.trades
+    dear = replace(trade, rate=MicroPerKwh(trade.rate + 1))
+    return with_clearing(book, trades=(dear,), rate=dear.rate)
+
+
+def honest(book):
+    return book
+
+
+LIES = [
+    (honest, set()),
+    (too_late, {"admission"}),
+    (too_early, {"admission"}),
+    (by_a_stranger, {"admission"}),
+    (by_an_agent_whose_time_was_over, {"admission"}),
+    (of_an_older_epoch, {"admission"}),
+    (expired, {"admission"}),
+    (with_preferences, {"admission"}),
+    (on_credit, {"collateral"}),
+    (on_invented_credit, {"collateral"}),
+    (for_another_account, {"order-account"}),
+    (against_itself, {"own-crossing"}),
+    (silenced, {"excluded-wrongly"}),
+    (taken_back_by_a_stranger, {"cancellation-signature"}),
+    (taken_back_too_late, {"cancellation"}),
+    (suppressed, {"sequence-gap"}),
+    (at_another_rate, {"clearing-rate", "clearing-trades"}),
+]
+
+
+@pytest.mark.parametrize(("lie", "found"), LIES, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_lie_that_fits_together_is_named(lie, found):
+    world = lying(lie)
+    assert {finding.code for finding in audit(world.books, world.chain)} == found
