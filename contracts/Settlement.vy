@@ -67,8 +67,9 @@ exports: (
     markets.open_market,
     order_digest.domain_separator,
     order_digest.digest_of,
-    sessions.trade_root,
-    sessions.session,
+    sessions.record,
+    sessions.record_of,
+    sessions.parts_settled,
     sessions.filled,
 )
 
@@ -76,17 +77,11 @@ MAX_ORDERS: constant(uint256) = 512
 MAX_TRADES: constant(uint256) = 512
 ORDER_BYTES: constant(uint256) = 128
 
-
 U16: constant(uint256) = 2**16 - 1  # masks
 U32: constant(uint256) = 2**32 - 1
-U40: constant(uint256) = 2**40 - 1
 U48: constant(uint256) = 2**48 - 1
 U64: constant(uint256) = 2**64 - 1
 U160: constant(uint256) = 2**160 - 1
-U255: constant(uint256) = 2**255 - 1
-UNUSED: constant(uint256) = (2**16 - 1) << 240 | 254 << 200
-ENTRY: constant(uint256) = 2**104 - 1  # limit 48 bits, energy left 48, side 8; above them account 32, and net 96 at bit 160
-OFFERS: constant(uint256) = 2**96
 NET: constant(uint256) = U64 << 160 | U32 << 224
 
 
@@ -132,28 +127,37 @@ def settle(
     assert block.timestamp <= start + markets._window(terms_of_market), "sessions: window is over"
     sessions._begin(session, convert(part, uint256), convert(parts, uint256), order_root, parameters)
 
+    # the orders lie in calldata as a SignedOrder[] argument does
+    many_parts: bool = parts != 1
+    assert orders < len(msg.data), "orders: calldata is short"
     count: uint256 = extract32(slice(msg.data, orders + 4, 32), 0, output_type=uint256)
     assert count <= MAX_ORDERS, "orders: too many"
     domain: bytes32 = order_digest._domain()
-    cursor: uint256 = unsafe_add(orders, 36)
-    previous: uint256 = 0
+    book: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
     digests: bytes32[MAX_ORDERS] = empty(bytes32[MAX_ORDERS])
-    entries: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
+    cursor: uint256 = orders + 36
+    previous: uint256 = 0
     for i: uint256 in range(count, bound=MAX_ORDERS):
-        words: bytes32[4] = abi_decode(slice(msg.data, cursor, ORDER_BYTES), bytes32[4])
+        terms: uint256 = 0
+        preferences: bytes32 = empty(bytes32)
+        r: bytes32 = empty(bytes32)
+        vs: bytes32 = empty(bytes32)
+        terms, preferences, r, vs = abi_decode(slice(msg.data, cursor, ORDER_BYTES), (uint256, bytes32, bytes32, bytes32))
         cursor = unsafe_add(cursor, ORDER_BYTES)
-        terms: uint256 = convert(words[0], uint256)
-        assert terms & UNUSED == 0, "orders: unused bits are set"
+        number: uint256 = terms >> 208
+        assert number <= U32, "orders: high bits are not zero"
+        side: uint256 = terms >> 200 & 255
         energy: uint256 = terms >> 152 & U48
-        assert energy != 0, "orders: energy is zero"
-        valid_until: uint256 = terms >> 64 & U40
-        assert valid_until >= gate_closure, "orders: expired"
-        asset: uint256 = assets.assets[terms >> 208]
-        assert asset >> 192 >= gate_closure, "assets: not current"
+        valid_until: uint256 = terms >> 64 & (2**40 - 1)
         salt: uint256 = terms & U64
+        assert energy != 0, "orders: energy is zero"
+        assert side <= 1, "orders: no such side"
+        assert valid_until >= gate_closure, "orders: expired"
+        asset: uint256 = assets.assets[number]
+        assert asset >> 192 >= gate_closure, "assets: not current"
         digest: bytes32 = keccak256(
             concat(
-                0x1901,
+                b"\x19\x01",
                 domain,
                 keccak256(
                     abi_encode(
@@ -161,11 +165,11 @@ def settle(
                         asset & U160,
                         market_id,
                         product_id,
-                        terms >> 200 & 1,
+                        side,
                         start,
                         energy,
                         convert(convert(terms << 104, bytes32), int256) >> 208,
-                        words[1],
+                        preferences,
                         valid_until,
                         salt,
                     )
@@ -178,34 +182,26 @@ def settle(
         account: uint256 = escrow.accounts[account_number]
         if salt >> 32 != account >> 224:
             assert delegates._was_in_force(salt >> 32, account_number, account >> 224, gate_closure), "orders: epoch is void"
-        assert convert(words[3], uint256) << 1 < order_digest.CURVE_ORDER, "orders: s is high"
-        signer: address = ecrecover(
-            digest,
-            unsafe_add(27, convert(words[3], uint256) >> 255),
-            convert(words[2], uint256),
-            convert(words[3], uint256) & U255,
-        )
+        s: uint256 = convert(vs, uint256) & order_digest.LOW_255
+        assert s <= order_digest.HALF_ORDER, "orders: s is high"
+        signer: address = ecrecover(digest, unsafe_add(27, convert(vs, uint256) >> 255), r, convert(s, bytes32))
         if convert(signer, uint256) != account & U160:
             assert delegates._may_sign(signer, account_number, gate_closure), "orders: signer may not trade"
+        if many_parts:
+            energy = unsafe_sub(energy, sessions.filled[digest])
         digests[i] = digest
-        entries[i] = terms >> 104 & ENTRY | account_number << 104
-
-    many_parts: bool = parts != 1
-    if many_parts:
-        for i: uint256 in range(count, bound=MAX_ORDERS):
-            # no borrow: never more is filled than was ordered
-            entries[i] = unsafe_sub(entries[i], sessions.filled[digests[i]] << 48)
+        book[i] = energy | (terms >> 104 & U48) << 48 | account_number << 96 | side << 128
 
     fee_cap: uint256 = terms_of_market >> 32 & U48
+    uniform: bool = terms_of_market >> 176 != 0
     common_rate: int256 = 0
     if len(trades) != 0:
         common_rate = convert(convert(trades[0] << 160, bytes32), int256) >> 208
-    other_rates: int256 = 0
+    leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
     energy_wh: uint256 = 0
     value_nano: int256 = 0
     fee_nano: uint256 = 0
-    leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
-    size: uint256 = 0
+    at: uint256 = 0
     for trade: uint256 in trades:
         bid_index: uint256 = trade >> 160
         offer_index: uint256 = trade >> 144 & U16
@@ -213,84 +209,75 @@ def settle(
         energy: uint256 = trade >> 96 & U48
         rate: int256 = convert(convert(trade << 160, bytes32), int256) >> 208
         fee: uint256 = trade & U48
-        bid: uint256 = entries[bid_index]
-        offer: uint256 = entries[offer_index]
-        assert offer & ~bid & OFFERS != 0, "trades: sides are wrong"
-        assert (bid ^ offer) >> 104 & U32 != 0, "trades: with oneself"
+        bid: uint256 = book[bid_index]
+        offer: uint256 = book[offer_index]
+        assert bid >> 128 & 1 == 0, "trades: bid is an offer"
+        assert offer >> 128 & 1 == 1, "trades: offer is a bid"
+        assert (bid ^ offer) >> 96 & U32 != 0, "trades: with oneself"
         assert energy != 0, "trades: energy is zero"
-        assert energy <= bid >> 48 & U48, "trades: bid is used up"
-        assert energy <= offer >> 48 & U48, "trades: offer is used up"
+        assert energy <= bid & U48, "trades: bid is used up"
+        assert energy <= offer & U48, "trades: offer is used up"
         assert fee <= fee_cap, "trades: fee is above the cap"
-        assert rate >= convert(convert(offer << 208, bytes32), int256) >> 208, "trades: rate is below the offer"
-        assert (
-            unsafe_add(rate, convert(fee, int256)) <= convert(convert(bid << 208, bytes32), int256) >> 208
-        ), "trades: rate is above the bid"
-        other_rates |= rate ^ common_rate
-        # money in the upper 96 bits, energy in its place: one word moves both
+        price: int256 = unsafe_add(rate, convert(fee, int256))
+        assert rate >= convert(convert(offer << 160, bytes32), int256) >> 208, "trades: rate is below the offer"
+        assert price <= convert(convert(bid << 160, bytes32), int256) >> 208, "trades: rate is above the bid"
+        assert not uniform or rate == common_rate, "trades: two rates"
         value: int256 = unsafe_mul(convert(energy, int256), rate)
-        fee_paid: uint256 = unsafe_mul(energy, fee)
-        moved: uint256 = unsafe_sub(convert(convert(value, bytes32), uint256) << 160, energy << 48)
-        entries[offer_index] = unsafe_add(offer, moved)
-        entries[bid_index] = unsafe_sub(
-            unsafe_sub(bid, energy << 48),
-            unsafe_add(convert(convert(value, bytes32), uint256), fee_paid) << 160,
-        )
+        cost: int256 = unsafe_mul(convert(energy, int256), price)
+        book[bid_index] = unsafe_sub(unsafe_sub(bid, energy), convert(convert(cost, bytes32), uint256) << 160)
+        book[offer_index] = unsafe_add(unsafe_sub(offer, energy), convert(convert(value, bytes32), uint256) << 160)
         energy_wh = unsafe_add(energy_wh, energy)
         value_nano = unsafe_add(value_nano, value)
-        fee_nano = unsafe_add(fee_nano, fee_paid)
-        leaves[size] = keccak256(
+        fee_nano = unsafe_add(fee_nano, unsafe_mul(energy, fee))
+        leaves[at] = keccak256(
             keccak256(abi_encode(session, digests[bid_index], digests[offer_index], energy, rate, fee))
         )
-        size = unsafe_add(size, 1)
-    assert other_rates == 0 or terms_of_market >> 176 == 0, "trades: two rates"
-
-    # The shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in. What has gone out makes place.
+        at = unsafe_add(at, 1)
+    # the shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in; done in place
     root: bytes32 = keccak256(b"")
-    if size != 0:
-        root = leaves[0]
+    if at != 0:
         left: uint256 = 0
-        for k: uint256 in range(unsafe_sub(size, 1), bound=MAX_TRADES):
-            right: uint256 = unsafe_add(left, 1)
-            if right >= size:
-                # the end of the leaves: the queue goes on with the nodes at its beginning
-                right = unsafe_sub(right, size)
-                if left == size:
-                    left = 0
+        for k: uint256 in range(unsafe_sub(at, 1), bound=MAX_TRADES):
             a: uint256 = convert(leaves[left], uint256)
-            b: uint256 = convert(leaves[right], uint256)
-            left = unsafe_add(right, 1)
+            left = unsafe_add(left, 1)
+            if left == at:
+                left = 0
+            b: uint256 = convert(leaves[left], uint256)
+            left = unsafe_add(left, 1)
+            if left == at:
+                left = 0
             if a < b:
-                root = keccak256(abi_encode(a, b))
+                leaves[k] = keccak256(abi_encode(a, b))
             else:
-                root = keccak256(abi_encode(b, a))
-            leaves[k] = root
+                leaves[k] = keccak256(abi_encode(b, a))
+        if at == 1:
+            root = leaves[0]
+        else:
+            root = leaves[unsafe_sub(at, 2)]
     sessions.trade_roots[session << 16 | convert(part, uint256)] = root
 
-    # What is earned here may be spent here: who cannot pay yet pays after all credits.
+    # credits first, so that what is earned here may be spent here
     if fee_nano != 0:
         fee_account: uint256 = terms_of_market & U32
         account: uint256 = escrow.accounts[fee_account]
         assert (account >> 160 & U64) + fee_nano <= U64, "money: credit is too large"
         escrow.accounts[fee_account] = unsafe_add(account, fee_nano << 160)
-    waiting: uint256 = 0
     for i: uint256 in range(count, bound=MAX_ORDERS):
-        entry: uint256 = entries[i]
+        entry: uint256 = book[i]
         net: int256 = convert(convert(entry, bytes32), int256) >> 160
-        if net != 0:
-            account: uint256 = escrow.accounts[entry >> 104 & U32]
-            credit: int256 = unsafe_add(convert(account >> 160 & U64, int256), net)
-            if credit >= 0:
-                assert credit <= convert(U64, int256), "money: credit is too large"
-                escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
-            else:
-                entries[waiting] = entry
-                waiting = unsafe_add(waiting, 1)
-    for i: uint256 in range(waiting, bound=MAX_ORDERS):
-        entry: uint256 = entries[i]
+        if net > 0:
+            account_number: uint256 = entry >> 96 & U32
+            account: uint256 = escrow.accounts[account_number]
+            assert unsafe_add(account >> 160 & U64, entry >> 160) <= U64, "money: credit is too large"
+            escrow.accounts[account_number] = unsafe_add(account, entry & NET)
+    for i: uint256 in range(count, bound=MAX_ORDERS):
+        entry: uint256 = book[i]
         net: int256 = convert(convert(entry, bytes32), int256) >> 160
-        account: uint256 = escrow.accounts[entry >> 104 & U32]
-        assert unsafe_add(convert(account >> 160 & U64, int256), net) >= 0, "money: credit is short"
-        escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
+        if net < 0:
+            account_number: uint256 = entry >> 96 & U32
+            account: uint256 = escrow.accounts[account_number]
+            assert convert(account >> 160 & U64, int256) + net >= 0, "money: credit is short"
+            escrow.accounts[account_number] = unsafe_add(account, entry & NET)
     log sessions.Settled(
         session=session,
         part=convert(part, uint256),

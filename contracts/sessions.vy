@@ -3,20 +3,20 @@
 @title What is kept of a settled session
 @license Apache-2.0
 @notice A session is one product of one market for one delivery period, and is settled once: in one part, or in several in order.
-@dev One word a session and one a part, since each new word costs 22,100 gas. A session's word: settled-at 40 bits (low), parts 16,
-    parts settled 16, and above them the first 23 bytes of keccak256(order root, parameters). The event has both in full.
+@dev One word a part: `record_of` its roots. A new word costs as much as settling one and a half trades, so the roots themselves are
+    in the event, and whoever shows something by them shows that they hash to the record.
+    Only sessions of several parts keep more.
 """
 
-COMMITMENT: constant(uint256) = (2**184 - 1) << 72  # mask
+MAX_PARTS: constant(uint256) = 2**16 - 1
 
-# session -> word, zero until its first part is settled
-sessions: HashMap[uint256, uint256]
-# session << 16 | part -> root
-trade_roots: HashMap[uint256, bytes32]
-# Kept only for sessions of several parts; elsewhere no order outlives its batch.
-# session -> 1 in bit 48 and the one rate below it
-rates: HashMap[uint256, uint256]
-# order digest -> Wh settled in earlier parts
+# session << 16 | part -> record, zero until settled
+records: HashMap[uint256, bytes32]
+# of sessions of several parts, session -> parts declared (low 16 bits), parts settled 16, and a rate 48 if the next bit is set
+progress: HashMap[uint256, uint256]
+# of sessions of several parts, session -> keccak256(order root, parameters)
+declared: HashMap[uint256, bytes32]
+# of sessions of several parts, order digest -> Wh settled
 filled: public(HashMap[bytes32, uint256])
 
 
@@ -36,46 +36,78 @@ event Settled:
 
 @external
 @view
-def trade_root(session: uint256, part: uint256) -> bytes32:
+def record(session: uint256, part: uint256) -> bytes32:
     """
-    @return Root of the trades that part moved money for; zero when it is not settled.
+    @return What the part recorded, see `record_of`; zero while it is not settled.
     """
-    assert part < 2**16, "sessions: no such part"
-    return self.trade_roots[session << 16 | part]
+    assert part < MAX_PARTS, "sessions: no such part"
+    return self.records[session << 16 | part]
+
+
+@external
+@pure
+def record_of(order_root: bytes32, trade_root: bytes32, parameters: bytes32, parts: uint256) -> bytes32:
+    """
+    @return keccak256(abi.encode(order root, trade root, parameters, parts)).
+    """
+    return self._record(order_root, trade_root, parameters, parts)
 
 
 @external
 @view
-def session(session: uint256) -> (uint256, uint256, uint256, bytes23):
+def parts_settled(session: uint256) -> (uint256, uint256):
     """
-    @return When its latest part was settled (unix seconds), its parts, how many of them are settled, and its commitment:
-        the first 23 bytes of keccak256(order root, parameters).
+    @return How many parts are settled, and how many there are; zeros while none is settled.
     """
-    word: uint256 = self.sessions[session]
-    return (
-        word & (2**40 - 1),
-        word >> 40 & (2**16 - 1),
-        word >> 56 & (2**16 - 1),
-        convert(convert(word & COMMITMENT, bytes32), bytes23),
-    )
+    word: uint256 = self.progress[session]
+    if word == 0 and self.records[session << 16] != empty(bytes32):
+        return 1, 1
+    return word >> 16 & MAX_PARTS, word & MAX_PARTS
 
 
 @internal
 def _begin(session: uint256, part: uint256, parts: uint256, order_root: bytes32, parameters: bytes32):
     """
-    @dev Refuses a part that is not the next one, and writes the session's word.
+    @dev Refuses a part that is not the next one. What it writes is undone when anything after it refuses.
     """
-    word: uint256 = self.sessions[session]
-    commitment: uint256 = convert(keccak256(abi_encode(order_root, parameters)), uint256) & COMMITMENT
     assert part < parts, "sessions: no such part"
-    if word != 0:
-        done: uint256 = word >> 56 & (2**16 - 1)
-        declared: uint256 = word >> 40 & (2**16 - 1)
-        assert done != declared, "sessions: settled already"
-        assert parts == declared, "sessions: other number of parts"
-        assert part == done, "sessions: part is out of order"
-        assert word & COMMITMENT == commitment, "sessions: other roots"
-    else:
+    word: uint256 = self.progress[session]
+    if word == 0:
+        assert self.records[session << 16] == empty(bytes32), "sessions: settled already"
         assert part == 0, "sessions: part is out of order"
-    # no overflow: part < parts < 2**16
-    self.sessions[session] = commitment | unsafe_add(part, 1) << 56 | parts << 40 | block.timestamp
+        if parts != 1:
+            self.declared[session] = keccak256(abi_encode(order_root, parameters))
+            self.progress[session] = parts | 1 << 16
+    else:
+        done: uint256 = word >> 16 & MAX_PARTS
+        assert done != word & MAX_PARTS, "sessions: settled already"
+        assert parts == word & MAX_PARTS, "sessions: other number of parts"
+        assert part == done, "sessions: part is out of order"
+        assert self.declared[session] == keccak256(abi_encode(order_root, parameters)), "sessions: other roots"
+        # no carry: done < parts < 2**16
+        self.progress[session] = unsafe_add(word, 1 << 16)
+
+
+@internal
+@view
+def _rate_so_far(session: uint256, rate: int256) -> int256:
+    """
+    @return The rate that earlier parts settled at, or else `rate`.
+    """
+    word: uint256 = self.progress[session]
+    if word >> 80 == 0:
+        return rate
+    return convert(convert(word << 176, bytes32), int256) >> 208
+
+
+@internal
+def _remember_rate(session: uint256, rate: int256):
+    self.progress[session] = (
+        self.progress[session] & (2**32 - 1) | (convert(convert(rate, bytes32), uint256) & (2**48 - 1)) << 32 | 1 << 80
+    )
+
+
+@internal
+@pure
+def _record(order_root: bytes32, trade_root: bytes32, parameters: bytes32, parts: uint256) -> bytes32:
+    return keccak256(abi_encode(order_root, trade_root, parameters, parts))

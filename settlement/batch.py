@@ -2,7 +2,7 @@
 
 **The rule of parts.** A session is one part while it has at most 512 traded orders and 512 trades: the contract's
 bounds, well below 2^24 gas. Beyond that the contract has to remember what each order has used up (a new storage word
-an order), so a part is then also bounded by `estimated_gas`, which comes to about 350 orders. Parts are filled one
+an order), so a part is then also bounded by `estimated_gas`, which comes to about 400 orders. Parts are filled one
 after the other with trades in merit order, where neighbours share an order, so that few orders stand in two parts.
 """
 
@@ -24,9 +24,9 @@ MAX_GAS = 1 << 24
 """The most gas a transaction may use (EIP-7825)."""
 
 # upper bounds from the contract's gas snapshot, rounded up; kept: a new storage word, 22,100, and reading it before
-_GAS_CALL = 200_000
-_GAS_ORDER = 16_000
-_GAS_TRADE = 4_000
+_GAS_CALL = 150_000
+_GAS_ORDER = 14_000
+_GAS_TRADE = 2_500
 _GAS_KEPT_FILL = 24_500
 
 

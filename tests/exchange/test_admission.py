@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 import exchange.admission
+from exchange.errors import ExchangeRefused
 from exchange.market import Market
 from exchange.order import Side, SignedOrder
 from exchange.units import MicroPerKwh, Wh
 from identity.errors import IdentityRefused
 from identity.registry import AssetRenewed, DelegateNamed, EpochBegun
-from exchange.errors import ExchangeRefused
 from tests.actors import AGENT, CONSUMER, PROSUMER, STRANGER
 from tests.exchange import street
 

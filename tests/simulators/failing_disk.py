@@ -1,4 +1,4 @@
-"""A disk that fails or stalls when it is told to: a SQLite connection whose statements then fail, or take their time."""
+"""A disk that fails or stalls when it is told to: a SQLite connection that then fails or waits."""
 
 import sqlite3
 import threading

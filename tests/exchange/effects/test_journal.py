@@ -246,9 +246,17 @@ def test_a_second_writer_is_refused_and_a_reader_is_not(journal, path):
     assert [event for _, event in read_journal(path)] == EVENTS
 
 
+OPEN = """
+import sys
+from pathlib import Path
+from exchange.effects.journal import SqliteJournal
+SqliteJournal(Path(sys.argv[1]))
+"""
+
+
 def test_a_second_process_is_refused(journal, path):
-    program = f"from pathlib import Path; from exchange.effects.journal import SqliteJournal; SqliteJournal(Path({str(path)!r}))"
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    program = [sys.executable, "-c", OPEN, str(path)]
+    ended = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "JournalInUse: another process writes to the journal" in ended.stderr
 
