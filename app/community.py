@@ -107,7 +107,9 @@ def read_profiles(community: Community, beside: Path) -> Profiles:
             rows = csv.DictReader(file)
             missing = wanted - set(rows.fieldnames or ())
             if missing or "delivery_start_seconds" not in (rows.fieldnames or ()):
-                raise CommunityRefused(f"{path}: columns missing: {', '.join(sorted(missing)) or 'delivery_start_seconds'}")
+                raise CommunityRefused(
+                    f"{path}: columns missing: {', '.join(sorted(missing)) or 'delivery_start_seconds'}"
+                )
             for number, row in enumerate(rows, start=2):
                 try:
                     starts.append(int(row["delivery_start_seconds"]))

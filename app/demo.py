@@ -7,6 +7,7 @@ this process, recorded block by block, so that the audit can be repeated later.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from httpx2 import Client
 
@@ -127,7 +128,7 @@ class Demo:
             sell=MicroPerKwh(community.utility.sell_micro_per_kwh), buy=MicroPerKwh(community.utility.buy_micro_per_kwh)
         )
 
-    def __enter__(self) -> "Demo":
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
@@ -183,9 +184,7 @@ class Demo:
             return
         separator = self.founded.parameters.domain.separator()
         key = member_key(member.name)
-        documents = [
-            order_to_document(SignedOrder(order, sign(order.digest(separator), key))) for order in orders
-        ]
+        documents = [order_to_document(SignedOrder(order, sign(order.digest(separator), key))) for order in orders]
         answer = client.post("/v1/orders/batch", json={"orders": documents})
         if answer.status_code != 200:
             raise DemoFailed(f"the exchange answered {answer.status_code}: {answer.text}")

@@ -166,8 +166,7 @@ def found(
     tell(keys.registrar, settlement_contract.open_account(address_of(keys.grid_operator)))
     members.append(Member(name=terms.node, holder=address_of(keys.grid_operator), account=1, assets={}))
     parties: list[tuple[str, dict[str, str | None]]] = [(community.utility.name, {"sell": None, "buy": None})]
-    for home in community.homes:
-        parties.append((home.name, {"load": home.load, **({"pv": home.pv} if home.pv else {})}))
+    parties += [(home.name, {"load": home.load, **({"pv": home.pv} if home.pv else {})}) for home in community.homes]
     for number, (name, columns) in enumerate(parties, start=2):
         holder = address_of(member_key(name))
         tell(keys.registrar, settlement_contract.open_account(holder))
@@ -238,9 +237,7 @@ def _member(document: dict[str, Any]) -> Member:
         holder=parse_address(document["holder"]),
         account=document["account"],
         assets={
-            kind: AssetPlace(
-                identity=parse_address(asset["identity"]), number=asset["number"], column=asset["column"]
-            )
+            kind: AssetPlace(identity=parse_address(asset["identity"]), number=asset["number"], column=asset["column"])
             for kind, asset in document["assets"].items()
         },
     )

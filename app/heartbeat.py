@@ -159,7 +159,7 @@ class HeartbeatThread:
                 self._heartbeat.last_error = str(error)
                 _log.warning("the chain does not answer: %s", error)
                 continue
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # logged with its trace; a thread that dies settles nothing
                 self._heartbeat.last_error = f"{type(error).__name__}: {error}"
                 _log.exception("a beat failed")
                 continue

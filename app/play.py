@@ -1,4 +1,4 @@
-"""What makes an exchange on a local chain fit to play with: key files of its made-up members, and a utility that trades.
+"""What makes an exchange on a local chain fit to play with: key files of its members, and a utility that trades.
 
 Only ever for a chain in this process: these keys are public.
 """

@@ -89,7 +89,14 @@ def open_chain(places: Places, founded: Founded, clock: Clock) -> Evm:
 
 
 def build(
-    places: Places, founded: Founded, keys: Keys, clock: Clock, evm: Evm, *, confirmations: int = 0, legacy: bool = False
+    places: Places,
+    founded: Founded,
+    keys: Keys,
+    clock: Clock,
+    evm: Evm,
+    *,
+    confirmations: int = 0,
+    legacy: bool = False,
 ) -> House:
     """Build the exchange. Raises the rooms' refusals where a file, the chain or the rules do not fit together."""
     deployment = founded.deployment

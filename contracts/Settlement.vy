@@ -79,9 +79,15 @@ ORDER_BYTES: constant(uint256) = 128
 
 U16: constant(uint256) = 2**16 - 1  # masks
 U32: constant(uint256) = 2**32 - 1
+U40: constant(uint256) = 2**40 - 1
 U48: constant(uint256) = 2**48 - 1
 U64: constant(uint256) = 2**64 - 1
 U160: constant(uint256) = 2**160 - 1
+U255: constant(uint256) = 2**255 - 1
+UNUSED: constant(uint256) = U16 << 240 | 254 << 200  # of an order's terms
+# An entry is an order as the trades use it up: limit 48 bits (low), energy left 48, side 8, account 32; net money from bit 160.
+TERMS: constant(uint256) = 2**104 - 1
+OFFERS: constant(uint256) = 2**96
 NET: constant(uint256) = U64 << 160 | U32 << 224
 
 
@@ -111,6 +117,16 @@ def settle(
 ):
     """
     @notice Settle a session, or the next part of it, wholly or not at all.
+    @param part Counted from 0.
+    @param order_root Root of all orders the session admitted, matched or not; recorded, not checked.
+    @param parameters Hash of what the session was cleared by; recorded, not checked.
+    @param orders Where the orders begin, counted from the end of the selector, in strictly ascending order of digest. So the
+        arguments are encoded as if this one were a SignedOrder[] of (uint256 terms, bytes32 preferences, bytes32 r, bytes32 vs);
+        declared as one, it would be copied to memory at its bound, which costs small batches more than all else.
+        Terms, from the high bits: 16 zero bits, asset 32, side 8, energy 48, limit 48, valid until 40, salt 64.
+        The signature has the form of EIP-2098.
+    @param trades From the high bits: 80 zero bits, index of the bid 16, of the offer 16, energy 48, rate 48, fee rate 48.
+        The buyer pays rate and fee, the seller gets the rate, the market's fee account the fee.
     """
     pausing._only_running()
     assert roles._has(roles.OPERATOR), "roles: not an operator"
@@ -118,46 +134,30 @@ def settle(
     product_id: uint256 = convert(product, uint256)
     start: uint256 = convert(delivery_start, uint256)
     session: uint256 = market_id << 48 | product_id << 40 | start
-    terms_of_market: uint256 = markets.markets[market_id]
-    assert terms_of_market != 0, "markets: not open"
-    assert start % markets._period(terms_of_market) == 0, "sessions: off the period grid"
-    assert start > markets._lead(terms_of_market), "sessions: start is too early"
-    gate_closure: uint256 = start - markets._lead(terms_of_market)
-    assert block.timestamp >= gate_closure, "sessions: gate is open"
-    assert block.timestamp <= start + markets._window(terms_of_market), "sessions: window is over"
+    market_terms: uint256 = markets.markets[market_id]
+    gate_closure: uint256 = markets._gate_closure(market_terms, start)
     sessions._begin(session, convert(part, uint256), convert(parts, uint256), order_root, parameters)
 
-    # the orders lie in calldata as a SignedOrder[] argument does
-    many_parts: bool = parts != 1
-    assert orders < len(msg.data), "orders: calldata is short"
-    count: uint256 = extract32(slice(msg.data, orders + 4, 32), 0, output_type=uint256)
+    assert orders <= U32 and unsafe_add(orders, 36) <= len(msg.data), "orders: calldata is short"
+    count: uint256 = extract32(slice(msg.data, unsafe_add(orders, 4), 32), 0, output_type=uint256)
     assert count <= MAX_ORDERS, "orders: too many"
+    cursor: uint256 = unsafe_add(orders, 36)
+    assert unsafe_add(cursor, unsafe_mul(count, ORDER_BYTES)) <= len(msg.data), "orders: calldata is short"
     domain: bytes32 = order_digest._domain()
-    book: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
-    digests: bytes32[MAX_ORDERS] = empty(bytes32[MAX_ORDERS])
-    cursor: uint256 = orders + 36
     previous: uint256 = 0
+    digests: bytes32[MAX_ORDERS] = empty(bytes32[MAX_ORDERS])
+    entries: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
     for i: uint256 in range(count, bound=MAX_ORDERS):
-        terms: uint256 = 0
-        preferences: bytes32 = empty(bytes32)
-        r: bytes32 = empty(bytes32)
-        vs: bytes32 = empty(bytes32)
-        terms, preferences, r, vs = abi_decode(slice(msg.data, cursor, ORDER_BYTES), (uint256, bytes32, bytes32, bytes32))
+        words: bytes32[4] = abi_decode(slice(msg.data, cursor, ORDER_BYTES), bytes32[4])
         cursor = unsafe_add(cursor, ORDER_BYTES)
-        number: uint256 = terms >> 208
-        assert number <= U32, "orders: high bits are not zero"
-        side: uint256 = terms >> 200 & 255
-        energy: uint256 = terms >> 152 & U48
-        valid_until: uint256 = terms >> 64 & (2**40 - 1)
+        terms: uint256 = convert(words[0], uint256)
+        valid_until: uint256 = terms >> 64 & U40
+        asset: uint256 = assets.assets[terms >> 208 & U32]
         salt: uint256 = terms & U64
-        assert energy != 0, "orders: energy is zero"
-        assert side <= 1, "orders: no such side"
-        assert valid_until >= gate_closure, "orders: expired"
-        asset: uint256 = assets.assets[number]
-        assert asset >> 192 >= gate_closure, "assets: not current"
+        # order_digest._digest, written out: a call would cost 300 gas an order; a test holds the two together
         digest: bytes32 = keccak256(
             concat(
-                b"\x19\x01",
+                0x1901,
                 domain,
                 keccak256(
                     abi_encode(
@@ -165,119 +165,155 @@ def settle(
                         asset & U160,
                         market_id,
                         product_id,
-                        side,
+                        terms >> 200 & 1,
                         start,
-                        energy,
+                        terms >> 152 & U48,
                         convert(convert(terms << 104, bytes32), int256) >> 208,
-                        preferences,
+                        words[1],
                         valid_until,
                         salt,
                     )
                 ),
             )
         )
-        assert convert(digest, uint256) > previous, "orders: not ascending"
+        # one branch for six checks: only what is refused pays for its name
+        if (
+            terms & UNUSED
+            | convert(terms >> 152 & U48 == 0, uint256)
+            | convert(valid_until < gate_closure, uint256)
+            | convert(asset >> 192 < gate_closure, uint256)
+            | convert(convert(digest, uint256) <= previous, uint256)
+            | convert(convert(words[3], uint256) << 1 > order_digest.MAX_TWICE_S, uint256)
+        ) != 0:
+            self._refuse_order(terms, asset, gate_closure, convert(digest, uint256) > previous)
         previous = convert(digest, uint256)
         account_number: uint256 = asset >> 160 & U32
         account: uint256 = escrow.accounts[account_number]
         if salt >> 32 != account >> 224:
             assert delegates._was_in_force(salt >> 32, account_number, account >> 224, gate_closure), "orders: epoch is void"
-        s: uint256 = convert(vs, uint256) & order_digest.LOW_255
-        assert s <= order_digest.HALF_ORDER, "orders: s is high"
-        signer: address = ecrecover(digest, unsafe_add(27, convert(vs, uint256) >> 255), r, convert(s, bytes32))
+        signer: address = ecrecover(
+            digest,
+            unsafe_add(27, convert(words[3], uint256) >> 255),
+            convert(words[2], uint256),
+            convert(words[3], uint256) & U255,
+        )
         if convert(signer, uint256) != account & U160:
             assert delegates._may_sign(signer, account_number, gate_closure), "orders: signer may not trade"
-        if many_parts:
-            energy = unsafe_sub(energy, sessions.filled[digest])
         digests[i] = digest
-        book[i] = energy | (terms >> 104 & U48) << 48 | account_number << 96 | side << 128
+        entries[i] = terms >> 104 & TERMS | account_number << 104
 
-    fee_cap: uint256 = terms_of_market >> 32 & U48
-    uniform: bool = terms_of_market >> 176 != 0
-    common_rate: int256 = 0
+    # if there are several parts, and only then, an order outlives its batch
+    several: bool = parts != 1
+    rate_of_session: int256 = 0
     if len(trades) != 0:
-        common_rate = convert(convert(trades[0] << 160, bytes32), int256) >> 208
-    leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
+        rate_of_session = convert(convert(trades[0] << 160, bytes32), int256) >> 208
+    if several:
+        for i: uint256 in range(count, bound=MAX_ORDERS):
+            # no borrow: never more is filled than was ordered
+            entries[i] = unsafe_sub(entries[i], sessions.filled[digests[i]] << 48)
+        if len(trades) != 0:
+            rate_of_session = sessions._one_rate(session, rate_of_session)
+
+    fee_cap: uint256 = market_terms >> 32 & U48
+    other_rates: int256 = 0
     energy_wh: uint256 = 0
     value_nano: int256 = 0
     fee_nano: uint256 = 0
-    at: uint256 = 0
+    leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
+    size: uint256 = 0
     for trade: uint256 in trades:
         bid_index: uint256 = trade >> 160
         offer_index: uint256 = trade >> 144 & U16
         assert bid_index < count and offer_index < count, "trades: no such order"
+        bid: uint256 = entries[bid_index]
+        offer: uint256 = entries[offer_index]
         energy: uint256 = trade >> 96 & U48
         rate: int256 = convert(convert(trade << 160, bytes32), int256) >> 208
         fee: uint256 = trade & U48
-        bid: uint256 = book[bid_index]
-        offer: uint256 = book[offer_index]
-        assert bid >> 128 & 1 == 0, "trades: bid is an offer"
-        assert offer >> 128 & 1 == 1, "trades: offer is a bid"
-        assert (bid ^ offer) >> 96 & U32 != 0, "trades: with oneself"
-        assert energy != 0, "trades: energy is zero"
-        assert energy <= bid & U48, "trades: bid is used up"
-        assert energy <= offer & U48, "trades: offer is used up"
-        assert fee <= fee_cap, "trades: fee is above the cap"
-        price: int256 = unsafe_add(rate, convert(fee, int256))
-        assert rate >= convert(convert(offer << 160, bytes32), int256) >> 208, "trades: rate is below the offer"
-        assert price <= convert(convert(bid << 160, bytes32), int256) >> 208, "trades: rate is above the bid"
-        assert not uniform or rate == common_rate, "trades: two rates"
-        value: int256 = unsafe_mul(convert(energy, int256), rate)
-        cost: int256 = unsafe_mul(convert(energy, int256), price)
-        book[bid_index] = unsafe_sub(unsafe_sub(bid, energy), convert(convert(cost, bytes32), uint256) << 160)
-        book[offer_index] = unsafe_add(unsafe_sub(offer, energy), convert(convert(value, bytes32), uint256) << 160)
+        # one branch for eight checks, as above
+        if (
+            offer & ~bid & OFFERS ^ OFFERS
+            | convert((bid ^ offer) >> 104 & U32 == 0, uint256)
+            | convert(energy == 0, uint256)
+            | convert(energy > bid >> 48 & U48, uint256)
+            | convert(energy > offer >> 48 & U48, uint256)
+            | convert(fee > fee_cap, uint256)
+            | convert(rate < convert(convert(offer << 208, bytes32), int256) >> 208, uint256)
+            | convert(unsafe_add(rate, convert(fee, int256)) > convert(convert(bid << 208, bytes32), int256) >> 208, uint256)
+        ) != 0:
+            self._refuse_trade(trade, bid, offer, fee_cap)
+        other_rates |= rate ^ rate_of_session
+        # Bounds: energy is below 2**48 and both rates within 48 bits, so an amount is within 96 bits, and so is an order's net,
+        # since its fills together are below 2**48; sums over 512 trades stay far below 2**255.
+        value: uint256 = convert(convert(unsafe_mul(convert(energy, int256), rate), bytes32), uint256)
+        fee_paid: uint256 = unsafe_mul(energy, fee)
+        entries[offer_index] = unsafe_add(unsafe_sub(offer, energy << 48), value << 160)
+        entries[bid_index] = unsafe_sub(unsafe_sub(bid, energy << 48), unsafe_add(value, fee_paid) << 160)
         energy_wh = unsafe_add(energy_wh, energy)
-        value_nano = unsafe_add(value_nano, value)
-        fee_nano = unsafe_add(fee_nano, unsafe_mul(energy, fee))
-        leaves[at] = keccak256(
+        value_nano = unsafe_add(value_nano, convert(convert(value, bytes32), int256))
+        fee_nano = unsafe_add(fee_nano, fee_paid)
+        leaves[size] = keccak256(
             keccak256(abi_encode(session, digests[bid_index], digests[offer_index], energy, rate, fee))
         )
-        at = unsafe_add(at, 1)
-    # the shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in; done in place
-    root: bytes32 = keccak256(b"")
-    if at != 0:
-        left: uint256 = 0
-        for k: uint256 in range(unsafe_sub(at, 1), bound=MAX_TRADES):
-            a: uint256 = convert(leaves[left], uint256)
-            left = unsafe_add(left, 1)
-            if left == at:
-                left = 0
-            b: uint256 = convert(leaves[left], uint256)
-            left = unsafe_add(left, 1)
-            if left == at:
-                left = 0
-            if a < b:
-                leaves[k] = keccak256(abi_encode(a, b))
-            else:
-                leaves[k] = keccak256(abi_encode(b, a))
-        if at == 1:
-            root = leaves[0]
-        else:
-            root = leaves[unsafe_sub(at, 2)]
-    sessions.trade_roots[session << 16 | convert(part, uint256)] = root
+        size = unsafe_add(size, 1)
+    if other_rates != 0:
+        assert market_terms >> 176 == 0, "trades: two rates"
+    if several:
+        for trade: uint256 in trades:
+            sessions.filled[digests[trade >> 160]] += trade >> 96 & U48
+            sessions.filled[digests[trade >> 144 & U16]] += trade >> 96 & U48
 
-    # credits first, so that what is earned here may be spent here
+    # The shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in. What went out makes place for what comes.
+    root: bytes32 = keccak256(b"")
+    if size != 0:
+        root = leaves[0]
+        left: uint256 = 0
+        for k: uint256 in range(unsafe_sub(size, 1), bound=MAX_TRADES):
+            right: uint256 = unsafe_add(left, 1)
+            if right >= size:
+                # past the last leaf the queue goes on at the front, with the first parents
+                right = unsafe_sub(right, size)
+                if left == size:
+                    left = 0
+            a: uint256 = convert(leaves[left], uint256)
+            b: uint256 = convert(leaves[right], uint256)
+            left = unsafe_add(right, 1)
+            if a < b:
+                root = keccak256(abi_encode(a, b))
+            else:
+                root = keccak256(abi_encode(b, a))
+            leaves[k] = root
+    sessions.records[session << 16 | convert(part, uint256)] = sessions._record(
+        order_root, root, parameters, convert(parts, uint256)
+    )
+
+    # What is earned here may be spent here: who cannot pay yet waits until all others have paid and been paid.
     if fee_nano != 0:
-        fee_account: uint256 = terms_of_market & U32
-        account: uint256 = escrow.accounts[fee_account]
+        account: uint256 = escrow.accounts[market_terms & U32]
         assert (account >> 160 & U64) + fee_nano <= U64, "money: credit is too large"
-        escrow.accounts[fee_account] = unsafe_add(account, fee_nano << 160)
+        escrow.accounts[market_terms & U32] = unsafe_add(account, fee_nano << 160)
+    waiting: uint256 = 0
     for i: uint256 in range(count, bound=MAX_ORDERS):
-        entry: uint256 = book[i]
-        net: int256 = convert(convert(entry, bytes32), int256) >> 160
-        if net > 0:
-            account_number: uint256 = entry >> 96 & U32
-            account: uint256 = escrow.accounts[account_number]
-            assert unsafe_add(account >> 160 & U64, entry >> 160) <= U64, "money: credit is too large"
-            escrow.accounts[account_number] = unsafe_add(account, entry & NET)
-    for i: uint256 in range(count, bound=MAX_ORDERS):
-        entry: uint256 = book[i]
-        net: int256 = convert(convert(entry, bytes32), int256) >> 160
-        if net < 0:
-            account_number: uint256 = entry >> 96 & U32
-            account: uint256 = escrow.accounts[account_number]
-            assert convert(account >> 160 & U64, int256) + net >= 0, "money: credit is short"
-            escrow.accounts[account_number] = unsafe_add(account, entry & NET)
+        entry: uint256 = entries[i]
+        if entry >> 160 != 0:
+            account: uint256 = escrow.accounts[entry >> 104 & U32]
+            credit: int256 = unsafe_add(
+                convert(account >> 160 & U64, int256), convert(convert(entry, bytes32), int256) >> 160
+            )
+            if credit < 0:
+                entries[waiting] = entry
+                waiting = unsafe_add(waiting, 1)
+            else:
+                assert credit <= convert(U64, int256), "money: credit is too large"
+                # the sum stays within the credit's 64 bits, so holder and epoch beside it stay as they are
+                escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
+    for i: uint256 in range(waiting, bound=MAX_ORDERS):
+        entry: uint256 = entries[i]
+        account: uint256 = escrow.accounts[entry >> 104 & U32]
+        assert (
+            unsafe_add(convert(account >> 160 & U64, int256), convert(convert(entry, bytes32), int256) >> 160) >= 0
+        ), "money: credit is short"
+        escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
     log sessions.Settled(
         session=session,
         part=convert(part, uint256),
@@ -286,8 +322,41 @@ def settle(
         trade_root=root,
         parameters=parameters,
         orders=count,
-        trades=len(trades),
+        trades=size,
         energy_wh=energy_wh,
         value_nano=value_nano,
         fee_nano=fee_nano,
     )
+
+
+@internal
+@pure
+def _refuse_order(terms: uint256, asset: uint256, gate_closure: uint256, ascending: bool):
+    """
+    @dev Names what is wrong with an order; the caller has found that something is.
+    """
+    assert terms & UNUSED == 0, "orders: unused bits are set"
+    assert terms >> 152 & U48 != 0, "orders: energy is zero"
+    assert terms >> 64 & U40 >= gate_closure, "orders: expired"
+    assert asset >> 192 >= gate_closure, "assets: not current"
+    assert ascending, "orders: not ascending"
+    raise "orders: s is high"
+
+
+@internal
+@pure
+def _refuse_trade(trade: uint256, bid: uint256, offer: uint256, fee_cap: uint256):
+    """
+    @dev Names what is wrong with a trade; the caller has found that something is.
+    """
+    energy: uint256 = trade >> 96 & U48
+    assert bid & OFFERS == 0 and offer & OFFERS != 0, "trades: sides are wrong"
+    assert (bid ^ offer) >> 104 & U32 != 0, "trades: with oneself"
+    assert energy != 0, "trades: energy is zero"
+    assert energy <= bid >> 48 & U48, "trades: bid is used up"
+    assert energy <= offer >> 48 & U48, "trades: offer is used up"
+    assert trade & U48 <= fee_cap, "trades: fee is above the cap"
+    assert (
+        convert(convert(trade << 160, bytes32), int256) >> 208 >= convert(convert(offer << 208, bytes32), int256) >> 208
+    ), "trades: rate is below the offer"
+    raise "trades: rate is above the bid"

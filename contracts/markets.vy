@@ -88,6 +88,22 @@ def open_market(
 
 
 @internal
+@view
+def _gate_closure(word: uint256, start: uint256) -> uint256:
+    """
+    @dev Refuses a session of the market `word` that may not be settled now.
+    @return When its gate closed, in unix seconds, and never 0, so that what was never valid is not valid then.
+    """
+    assert word != 0, "markets: not open"
+    assert start % self._period(word) == 0, "sessions: off the period grid"
+    lead: uint256 = self._lead(word)
+    assert start > lead, "sessions: start is too early"
+    assert block.timestamp >= start - lead, "sessions: gate is open"
+    assert block.timestamp <= start + self._window(word), "sessions: window is over"
+    return start - lead
+
+
+@internal
 @pure
 def _period(word: uint256) -> uint256:
     return word >> 80 & (2**32 - 1)

@@ -11,7 +11,8 @@ DOMAIN_TYPE: constant(bytes32) = keccak256(
 ORDER_TYPE: constant(bytes32) = keccak256(
     "Order(address asset,uint32 market,uint8 product,uint8 side,uint40 deliveryStart,uint48 energyWh,int48 limitMicroPerKwh,bytes32 preferences,uint40 validUntil,uint64 salt)"
 )
-CURVE_ORDER: constant(uint256) = 115792089237316195423570985008687907852837564279074904382605163141518161494337  # secp256k1
+# secp256k1's order less one: of the two forms of a signature, s and its negative, only the lower counts
+MAX_TWICE_S: constant(uint256) = 115792089237316195423570985008687907852837564279074904382605163141518161494336
 
 DEPLOYED_ON: immutable(uint256)
 DOMAIN: immutable(bytes32)

@@ -9,6 +9,7 @@
 """
 
 MAX_PARTS: constant(uint256) = 2**16 - 1
+RATE: constant(uint256) = 2**48 - 1  # mask
 
 # session << 16 | part -> record, zero until settled
 records: HashMap[uint256, bytes32]
@@ -89,22 +90,15 @@ def _begin(session: uint256, part: uint256, parts: uint256, order_root: bytes32,
 
 
 @internal
-@view
-def _rate_so_far(session: uint256, rate: int256) -> int256:
+def _one_rate(session: uint256, rate: int256) -> int256:
     """
-    @return The rate that earlier parts settled at, or else `rate`.
+    @return The rate of the session's first trade, which is `rate` if no earlier part had a trade.
     """
     word: uint256 = self.progress[session]
     if word >> 80 == 0:
+        self.progress[session] = word | (convert(convert(rate, bytes32), uint256) & RATE) << 32 | 1 << 80
         return rate
     return convert(convert(word << 176, bytes32), int256) >> 208
-
-
-@internal
-def _remember_rate(session: uint256, rate: int256):
-    self.progress[session] = (
-        self.progress[session] & (2**32 - 1) | (convert(convert(rate, bytes32), uint256) & (2**48 - 1)) << 32 | 1 << 80
-    )
 
 
 @internal

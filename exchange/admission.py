@@ -50,7 +50,7 @@ def admit(order: Order, signer: Address, parameters: Parameters, registry: Regis
     if not parameters.lowest_limit <= order.limit <= parameters.highest_limit:
         raise SizeOutOfBounds("limit", order.limit, parameters.lowest_limit, parameters.highest_limit)
     if order.preferences != NO_PREFERENCES:
-        raise PreferencesUnknown()
+        raise PreferencesUnknown
     return standing
 
 

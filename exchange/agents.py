@@ -45,9 +45,7 @@ def take_up(asset: Address, energy: Wh, market: Market, start: int, alternative:
     return _order(asset, Side.BID, energy, MicroPerKwh(alternative.buy + market.fee), market, start, salt)
 
 
-def _order(
-    asset: Address, side: Side, energy: Wh, limit: MicroPerKwh, market: Market, start: int, salt: int
-) -> Order:
+def _order(asset: Address, side: Side, energy: Wh, limit: MicroPerKwh, market: Market, start: int, salt: int) -> Order:
     return Order(
         asset=asset,
         market=market.number,

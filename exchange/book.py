@@ -3,10 +3,11 @@
 Whoever holds the book and can read the chain needs nothing else to check the session.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from exchange.delivery import SessionKey
 from exchange.documents import event_from_document, event_to_document
 from exchange.errors import OrderMalformed
 from exchange.events import (
@@ -15,8 +16,9 @@ from exchange.events import (
     ParametersSet,
     SessionCleared,
 )
-from exchange.delivery import SessionKey
 from exchange.parameters import Parameters
+
+Kind = TypeVar("Kind", OrderAccepted, OrderCancelled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +52,8 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
         "cleared",
     }:
         raise OrderMalformed("a book has session, parameters, orders, cancellations and cleared, and nothing else")
-    cleared = event_from_document(document["cleared"])
     rules = event_from_document({"event": "parameters-set", "parameters": document["parameters"], "at": 0})
-    orders = tuple(event_from_document(order) for order in document["orders"])
-    cancellations = tuple(event_from_document(cancellation) for cancellation in document["cancellations"])
+    cleared = event_from_document(document["cleared"])
     if not isinstance(cleared, SessionCleared) or not isinstance(rules, ParametersSet):
         raise OrderMalformed("a book ends with a clearing")
     if cleared.session.number != document["session"]:
@@ -61,9 +61,17 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
     return Book(
         key=cleared.session,
         parameters=rules.parameters,
-        orders=tuple(order for order in orders if isinstance(order, OrderAccepted)),
-        cancellations=tuple(item for item in cancellations if isinstance(item, OrderCancelled)),
+        orders=tuple(_events(document["orders"], OrderAccepted)),
+        cancellations=tuple(_events(document["cancellations"], OrderCancelled)),
         cleared=cleared,
     )
 
 
+def _events(documents: object, kind: type[Kind]) -> Iterator[Kind]:
+    if not isinstance(documents, list):
+        raise OrderMalformed("orders and cancellations are lists")
+    for document in documents:
+        event = event_from_document(document)
+        if not isinstance(event, kind):
+            raise OrderMalformed(f"an event of another kind stands among {kind.__name__}")
+        yield event

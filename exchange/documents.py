@@ -25,6 +25,7 @@ from exchange.receipt import Receipt
 from exchange.trade import Trade
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
+from identity.errors import MalformedAddress
 
 Document = dict[str, Any]
 
@@ -84,7 +85,7 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 event = ParametersSet(
                     parameters=parameters_from_document(fields.mapping("parameters")), at=fields.whole("at")
                 )
-            except ValueError as error:
+            except (ValueError, MalformedAddress) as error:
                 raise OrderMalformed(str(error)) from error
         case "order-accepted":
             event = OrderAccepted(
@@ -110,9 +111,7 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
             event = SessionCleared(
                 session=session,
                 clearing=clearing_from_document(fields.mapping("clearing"), session),
-                excluded=tuple(
-                    (_raw(pair[0], 32, "excluded"), str(pair[1])) for pair in fields.pairs("excluded")
-                ),
+                excluded=tuple(_exclusion(pair) for pair in fields.items("excluded")),
                 parameters=fields.raw("parameters", 32),
                 at=fields.whole("at"),
             )
@@ -220,7 +219,7 @@ def clearing_from_document(document: Mapping[str, Any], session: SessionKey) -> 
         high=fields.rate_or_none("high_micro_per_kwh"),
         trades=tuple(trade_from_document(trade, session) for trade in fields.mappings("trades")),
         own_uses=tuple(own_uses),
-        lapsed=tuple(_raw(digest, 32, "lapsed") for digest in fields.pairs("lapsed")),
+        lapsed=tuple(_raw(digest, 32, "lapsed") for digest in fields.items("lapsed")),
     )
     fields.finish()
     return clearing
@@ -252,13 +251,23 @@ def trade_from_document(document: Mapping[str, Any], session: SessionKey) -> Tra
     return trade
 
 
+def _exclusion(pair: object) -> tuple[bytes, str]:
+    match pair:
+        case [digest, str(code)]:
+            return _raw(digest, 32, "excluded"), code
+    raise OrderMalformed("excluded is not a list of pairs of an order and a code")
+
+
 def _raw(value: object, size: int, name: str) -> bytes:
-    if not isinstance(value, str) or value[:2] != "0x" or len(value) != 2 + 2 * size:
+    if not isinstance(value, str) or len(value) != 2 + 2 * size:
         raise OrderMalformed(f"{name} is not 0x and {2 * size} hex digits")
     try:
-        return bytes.fromhex(value[2:])
+        raw = bytes.fromhex(value[2:])
     except ValueError as error:
         raise OrderMalformed(f"{name} is not 0x and {2 * size} hex digits") from error
+    if hexed(raw) != value:  # one value has one text: no blanks, no capitals
+        raise OrderMalformed(f"{name} is not 0x and {2 * size} lower-case hex digits")
+    return raw
 
 
 class _Fields:
@@ -313,7 +322,7 @@ class _Fields:
             raise OrderMalformed(f"{name} is not a list of objects")
         return value
 
-    def pairs(self, name: str) -> list[Any]:
+    def items(self, name: str) -> list[Any]:
         value = self._take(name)
         if not isinstance(value, list):
             raise OrderMalformed(f"{name} is not a list")

@@ -22,12 +22,14 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
-    GateClosed as GateClosedEvent,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
     SessionCleared,
     SessionSettled,
+)
+from exchange.events import (
+    GateClosed as GateClosedEvent,
 )
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from exchange.delivery import Product, SessionKey
-from exchange.units import MAX_ENERGY, MAX_RATE, MicroPerKwh, Nano, Wh, amount
+from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Nano, Wh, amount
 from identity.address import Address
 from identity.hashing import keccak
 from identity.typed_data import address_word, digest, word
@@ -57,7 +57,7 @@ class Order:
             raise ValueError("a market's number has 32 bits")
         if not 0 < self.energy <= MAX_ENERGY:
             raise ValueError("an order is for a positive amount of energy, below 2^48 Wh")
-        if not -MAX_RATE - 1 <= self.limit <= MAX_RATE:
+        if not MIN_RATE <= self.limit <= MAX_RATE:
             raise ValueError("a limit has 48 bits")
         if not 0 <= self.delivery_start < 1 << 40 or not 0 <= self.valid_until < 1 << 40:
             raise ValueError("an instant is a non-negative number of seconds with 40 bits")

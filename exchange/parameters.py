@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 
 from exchange.delivery import Market, Mechanism, Product
-from exchange.units import MAX_ENERGY, MAX_RATE, MicroPerKwh, Wh
+from exchange.units import LEAST_ENERGY, MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Wh
 from identity.address import Address, parse_address, to_text
 from identity.hashing import keccak
 from identity.typed_data import Domain
@@ -27,9 +27,9 @@ class Parameters:
     market: Market
     receipts: Address
     homes: tuple[tuple[Address, str], ...] = ()
-    least_energy: Wh = Wh(1)
+    least_energy: Wh = LEAST_ENERGY
     most_energy: Wh = MAX_ENERGY
-    lowest_limit: MicroPerKwh = MicroPerKwh(-MAX_RATE - 1)
+    lowest_limit: MicroPerKwh = MIN_RATE
     highest_limit: MicroPerKwh = MAX_RATE
     _homes: dict[Address, str] = field(init=False, repr=False, compare=False)
 

@@ -13,8 +13,14 @@ Nano = NewType("Nano", int)
 MAX_ENERGY = Wh((1 << 48) - 1)
 """The most energy an order can name: its field on the chain is 48 bits wide."""
 
+LEAST_ENERGY = Wh(1)
+"""The least energy an order can name."""
+
 MAX_RATE = MicroPerKwh((1 << 47) - 1)
-"""The highest rate an order can name; the lowest is `-MAX_RATE - 1` (48 bits, two's complement)."""
+"""The highest rate an order can name: 48 bits, two's complement."""
+
+MIN_RATE = MicroPerKwh(-(1 << 47))
+"""The lowest rate an order can name."""
 
 NANO_PER_CENT = 10_000_000
 NANO_PER_MICRO = 1_000

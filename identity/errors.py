@@ -1,13 +1,13 @@
 """What this room refuses.
 
-    IdentityRefused
-    ├── MalformedAddress      malformed-address
-    ├── BadSignature          bad-signature
-    └── AuthorityRefused
-        ├── UnknownAsset      unknown-asset
-        ├── AssetNotCurrent   asset-not-current
-        ├── OrdersVoided      orders-voided
-        └── NotAuthorised     not-authorised
+IdentityRefused
+├── MalformedAddress      malformed-address
+├── BadSignature          bad-signature
+└── AuthorityRefused
+    ├── UnknownAsset      unknown-asset
+    ├── AssetNotCurrent   asset-not-current
+    ├── OrdersVoided      orders-voided
+    └── NotAuthorised     not-authorised
 """
 
 

@@ -34,8 +34,8 @@ def audit(
 
     `whole` says that the books are all there are, from the first order on: then a missing sequence number, and a
     session on the chain without a book, are findings; `elsewhere` are the numbers of orders in sessions that are not
-    cleared yet. `now` excuses sessions that may still be settled (unix seconds);
-    without it every session has to be on the chain.
+    cleared yet. `now` excuses sessions that may still be settled (unix seconds); without it every session has to be
+    on the chain.
     """
     return list(_audit(sorted(books, key=lambda book: book.key), chain, whole=whole, elsewhere=elsewhere, now=now))
 

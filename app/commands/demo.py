@@ -47,9 +47,7 @@ def _clear(data: Path) -> None:
         return
     if not (data.is_dir() and (not any(data.iterdir()) or Places(data).exchange.exists())):
         raise CommunityRefused(f"{data} holds something else than a demo; name another folder with --data")
-    foreign = [
-        path.name for path in data.iterdir() if not any(path.name.startswith(name) for name in _MADE_BY_US)
-    ]
+    foreign = [path.name for path in data.iterdir() if not any(path.name.startswith(name) for name in _MADE_BY_US)]
     if foreign:
         raise CommunityRefused(f"{data} holds {', '.join(sorted(foreign))}, which no demo made; name another folder")
     shutil.rmtree(data)

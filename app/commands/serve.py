@@ -10,8 +10,8 @@ from app.founding import ExchangeFileUnusable, Founded, Keys, found
 from app.heartbeat import HeartbeatThread
 from app.output import Output
 from app.play import StandingUtility, write_member_keys
-from app.street import street_file
 from app.server import Serving, create_app
+from app.street import street_file
 from app.wiring import Places, build, open_chain
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
@@ -68,4 +68,3 @@ def run(
         if local is not None:
             output.say(f"keys       {data / 'keys'}/*.key: try examples/place_order.py with one of them")
         server.wait()
-

@@ -37,10 +37,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The exchange holds the order; `new` says that it did not before."""
+    """The exchange holds the order; `new` says that it did not before, `state` how far its session has come."""
 
     accepted: OrderAccepted
     new: bool
+    state: SessionState = SessionState.OPEN
 
 
 Result = Taken | ExchangeRefused | IdentityRefused
@@ -210,8 +211,8 @@ class Desk:
         market = self._market
         digest = signed.order.digest(market.separator)
         held = market.held(digest)
-        if held is not None and digest not in market.session_of(digest).cancelled:
-            return Taken(held, new=False)
+        if held is not None and digest not in (session := market.session_of(digest)).cancelled:
+            return Taken(held, new=False, state=session.state)
         try:
             accepted = market.take(
                 signed,

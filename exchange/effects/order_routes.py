@@ -55,8 +55,7 @@ def order_router(desk: Desk, *, settlement_of: SettlementOf, problem_of: Problem
         if not isinstance(result, Taken):
             raise result
         response.status_code = 201 if result.new else 200
-        digest = result.accepted.digest
-        return taken_document(await desk.look_soon(lambda market, trades: view_order(market, trades, digest)))
+        return taken_document(result.accepted, result.state.value)
 
     @router.post("/batch", response_model=BatchResults, response_model_exclude_none=True)
     def submit_batch(batch: OrdersIn) -> Document:
@@ -85,10 +84,10 @@ def order_router(desk: Desk, *, settlement_of: SettlementOf, problem_of: Problem
         }
 
     @router.get("/{digest}", response_model=OrderOut)
-    async def order(digest: Digest) -> Document:
+    def order(digest: Digest) -> Document:
         """Return an order with everything that happened to it, and why it was matched or not."""
         name = raw(digest)
-        view = await desk.look_soon(lambda market, trades: view_order(market, trades, name))
+        view = desk.look(lambda market, trades: view_order(market, trades, name))
         return order_document(view, settlement_of(view.session.key))
 
     @router.get("/{digest}/cancellation/typed-data")

@@ -69,14 +69,13 @@ def view_order(market: Market, trades: TradeIndex, digest: bytes) -> OrderView:
     )
 
 
-def taken_document(view: OrderView) -> Document:
-    """Return the acknowledgement of an order."""
-    accepted = view.accepted
+def taken_document(accepted: OrderAccepted, status: str) -> Document:
+    """Return the acknowledgement of an order that has come as far as `status`."""
     return {
         "digest": hexed(accepted.digest),
         "session": accepted.signed.order.session.number,
         "session_name": str(accepted.signed.order.session),
-        "status": view.status,
+        "status": status,
         "receipt": receipt_to_document(accepted.receipt),
     }
 
@@ -85,7 +84,7 @@ def order_document(view: OrderView, settlement: Document | None) -> Document:
     """Return an order with its trail; `settlement` is what is known of its session on the chain."""
     outcome = view.outcome()
     return {
-        **taken_document(view),
+        **taken_document(view.accepted, view.status),
         "order": order_to_document(view.accepted.signed),
         "account": view.accepted.account,
         "trail": list(_trail(view, outcome, settlement)),

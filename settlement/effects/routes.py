@@ -11,9 +11,9 @@ from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from exchange.units import Nano
 from identity.address import parse_address, to_text
+from settlement.batch import Batch, seal
 from settlement.chain_state import ChainState
 from settlement.effects.store import Store, StoredBatch
-from settlement.batch import Batch, seal
 from settlement.errors import NotSettledYet, UnknownAccount, UnknownBatch
 from settlement.proof import prove_order, prove_trade
 from settlement.proof_document import proof_to_document

@@ -76,3 +76,24 @@ def test_a_book_that_does_not_end_with_a_clearing_is_refused(book):
 def test_what_is_no_book_at_all_is_refused(document):
     with pytest.raises(OrderMalformed):
         book_from_document(document)
+
+
+@pytest.mark.parametrize("name", ["orders", "cancellations"])
+@pytest.mark.parametrize("listed", [None, 7, {}, "orders"])
+def test_a_book_whose_orders_are_no_list_is_refused(book, name, listed):
+    with pytest.raises(OrderMalformed, match="lists"):
+        book_from_document({**book.to_document(), name: listed})
+
+
+def test_a_book_with_an_event_of_another_kind_among_its_orders_is_refused(book):
+    document = book.to_document()
+    document["orders"].append(document["cancellations"][0])
+    with pytest.raises(OrderMalformed, match="another kind"):
+        book_from_document(document)
+
+
+def test_a_book_whose_parameters_name_no_address_is_refused(book):
+    document = copy.deepcopy(book.to_document())
+    document["parameters"]["receipts"] = "0x12"
+    with pytest.raises(OrderMalformed):
+        book_from_document(document)

@@ -147,3 +147,26 @@ def test_an_order_that_no_field_can_hold_is_refused(field, value):
     assert order_from_document(document) == street.bid()
     with pytest.raises(OrderMalformed):
         order_from_document({**document, field: value})
+
+
+@pytest.mark.parametrize("text", ["0x" + "ab" * 31 + "  ", "0x" + "AB" * 32, "0X" + "ab" * 32, "0x" + "ab" * 31 + "0g"])
+def test_bytes_have_one_text_only(text):
+    event = event_to_document(OrderCancelled(digest=b"\xab" * 32, session=street.SESSION, signature=bytes(64), at=1))
+    assert event_from_document(event | {"digest": "0x" + "ab" * 32})
+    with pytest.raises(OrderMalformed, match="hex"):
+        event_from_document(event | {"digest": text})
+
+
+@pytest.mark.parametrize("pair", [None, [], ["0x" + "ab" * 32], ["0x" + "ab" * 32, 7], ["0x" + "ab" * 32, "x", "y"]])
+def test_an_exclusion_is_a_pair_of_order_and_code(pair):
+    cleared = SessionCleared(
+        session=street.SESSION,
+        clearing=Clearing(rate=None, low=None, high=None, trades=(), own_uses=()),
+        excluded=((b"\xab" * 32, "not-authorised"),),
+        parameters=bytes(32),
+        at=1,
+    )
+    document = event_to_document(cleared)
+    assert event_from_document(document) == cleared
+    with pytest.raises(OrderMalformed):
+        event_from_document(document | {"excluded": [pair]})

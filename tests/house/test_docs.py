@@ -54,7 +54,9 @@ def test_every_link_inside_the_house_leads_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_that_is_named_exists(page):
-    for target in re.findall(r"`((?:app|contracts|exchange|identity|settlement|tests|docs|bench|examples)/[\w./-]+)`", page.read_text()):
+    for target in re.findall(
+        r"`((?:app|contracts|exchange|identity|settlement|tests|docs|bench|examples)/[\w./-]+)`", page.read_text()
+    ):
         assert (ROOT / target).exists(), f"{target} does not exist"
 
 

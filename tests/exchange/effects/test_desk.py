@@ -28,6 +28,7 @@ from exchange.events import GateClosed as GateClosedEvent
 from exchange.events import OrderAccepted, ParametersSet, SessionCleared
 from exchange.market import Market
 from exchange.receipt import receipt_digest
+from exchange.session import SessionState
 from exchange.units import MicroPerKwh, Wh
 from identity.errors import BadSignature, NotAuthorised
 from identity.registry import AssetRenewed
@@ -81,7 +82,7 @@ def test_an_order_held_already_is_answered_even_after_its_gate_closed(desk, cloc
     (first,) = desk.submit([street.bid()])
     clock.now = street.CLOSURE
     desk.close_and_clear(clock.now)
-    assert desk.submit([street.bid()]) == [Taken(first.accepted, new=False)]
+    assert desk.submit([street.bid()]) == [Taken(first.accepted, new=False, state=SessionState.CLEARED)]
     assert isinstance(desk.submit([street.bid(salt=2)])[0], GateClosed)
 
 
