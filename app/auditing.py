@@ -6,7 +6,7 @@ values: what cannot be read becomes a finding, and everything else goes on to be
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +14,12 @@ from pathlib import Path
 from app.clock import Clock, WallClock
 from app.founding import Founded
 from app.wiring import Places, open_chain
+from contracts.errors import DamagedRecord
 from contracts.evm import Evm
+from contracts.local_evm import LocalEvm
 from contracts.rpc_evm import RpcEvm
 from exchange.book import Book, book_from_document
-from exchange.documents import event_from_document
+from exchange.documents import event_from_document, hexed
 from exchange.effects.journal import check_journal
 from exchange.errors import OrderMalformed
 from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared
@@ -25,11 +27,14 @@ from exchange.parameters import Parameters
 from identity.address import Address
 from identity.errors import IdentityRefused
 from settlement.audit import audit, audit_batches
+from settlement.chain_view import ChainView
 from settlement.effects.chain_view import read_chain
+from settlement.effects.errors import SettlementEffectError
 from settlement.effects.settlement_contract import SettlementContract
 from settlement.effects.sqlite_store import SqliteStore
+from settlement.effects.store import StoredBatch, StoredFact
+from settlement.facts import BatchSettled
 from settlement.findings import Finding
-from settlement.kept_batch import KeptBatch
 
 BOOKS = "books"
 """The folder of published books in an export."""
@@ -37,11 +42,12 @@ BOOKS = "books"
 
 @dataclass(slots=True)
 class Evidence:
-    """What was found in a folder: books, batches, and what could not be read."""
+    """What was found in a folder: books, batches, facts the operator had read of the chain, and what is unreadable."""
 
     founded: Founded
     books: list[Book] = field(default_factory=list)
-    batches: list[KeptBatch] = field(default_factory=list)
+    batches: list[StoredBatch] = field(default_factory=list)
+    facts: list[StoredFact] = field(default_factory=list)
     uncleared: set[int] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
@@ -93,7 +99,8 @@ def gather(folder: Path) -> Evidence:
         try:
             with closing(SqliteStore(places.store)) as store:
                 evidence.batches.extend(store.batches())
-        except (sqlite3.DatabaseError, ValueError) as error:
+                evidence.facts.extend(store.facts())
+        except (sqlite3.DatabaseError, ValueError, TypeError, LookupError, SettlementEffectError) as error:
             evidence.findings.append(Finding("stored-batch", None, "", f"{places.store} cannot be read: {error}"))
     return evidence
 
@@ -105,6 +112,35 @@ def judge(evidence: Evidence, evm: Evm, *, now: int | None = None) -> Verdict:
     findings = list(evidence.findings)
     findings += audit(evidence.books, view, whole=True, elsewhere=evidence.uncleared, now=now)
     findings += audit_batches(evidence.batches, evidence.books)
+    findings += _check_store(evidence, view)
+    return _verdict(evidence, findings, batches=len(view.calldata), blocks=evm.head().number + 1)
+
+
+def _check_store(evidence: Evidence, view: ChainView) -> Iterator[Finding]:
+    """Yield where what the operator stored of the chain, and serves, is not what the chain says."""
+    told = {(witnessed.block_number, witnessed.log_index): witnessed for witnessed in view.facts}
+    settled = {
+        (witnessed.fact.session, witnessed.fact.part): (witnessed.tx_hash, witnessed.block_number, witnessed.block_hash)
+        for witnessed in view.facts
+        if isinstance(witnessed.fact, BatchSettled)
+    }
+    for stored in evidence.facts:
+        witnessed = stored.witnessed
+        sentence = f"the store tells of {witnessed.fact}, the chain does not"
+        if told.get((witnessed.block_number, witnessed.log_index)) != witnessed:
+            yield Finding("stored-fact", None, hexed(witnessed.tx_hash), sentence)
+        elif isinstance(witnessed.fact, BatchSettled):
+            sentence = "the stored calldata is not the transaction's"
+            if stored.calldata != view.calldata.get((witnessed.fact.session, witnessed.fact.part)):
+                yield Finding("stored-fact", None, hexed(witnessed.tx_hash), sentence)
+    for batch in evidence.batches:
+        place = (batch.tx_hash, batch.block_number, batch.block_hash)
+        if any(item is not None for item in place) and settled.get((batch.session, batch.part)) != place:
+            sentence = f"part {batch.part} of session {batch.session} was settled by another transaction or block"
+            yield Finding("stored-batch", None, str(batch.part), sentence)
+
+
+def _verdict(evidence: Evidence, findings: Iterable[Finding], *, batches: int, blocks: int) -> Verdict:
     trades = [trade for book in evidence.books for trade in book.cleared.clearing.trades]
     return Verdict(
         findings=tuple(findings),
@@ -112,8 +148,8 @@ def judge(evidence: Evidence, evm: Evm, *, now: int | None = None) -> Verdict:
         orders=sum(len(book.orders) for book in evidence.books),
         trades=len(trades),
         energy_wh=sum(trade.energy for trade in trades),
-        batches=len(view.calldata),
-        blocks=evm.head().number + 1,
+        batches=batches,
+        blocks=blocks,
     )
 
 
@@ -126,7 +162,18 @@ def audit_folder(folder: Path, *, rpc: str | None = None, clock: Clock | None = 
     clock = WallClock() if clock is None else clock
     if rpc is not None:
         return judge(evidence, RpcEvm(rpc, expected_chain_id=evidence.founded.deployment.chain_id), now=clock())
-    return judge(evidence, open_chain(Places(folder), evidence.founded, clock), now=None)
+    try:
+        evm = open_chain(Places(folder), evidence.founded, clock)
+    except DamagedRecord as damage:
+        # Without a chain only the files can still be held against each other.
+        findings = [*evidence.findings, Finding("chain-record", None, str(damage.line), damage.why)]
+        findings += audit_batches(evidence.batches, evidence.books)
+        return _verdict(evidence, findings, batches=0, blocks=0)
+    try:
+        return judge(evidence, evm, now=None)
+    finally:
+        if isinstance(evm, LocalEvm):
+            evm.close()
 
 
 def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book], set[int]]:

@@ -11,6 +11,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE
+
+_NAME = r"^[^/\\\x00-\x1f]+$"
+"""A name also names a file: no slashes, nothing that cannot be seen."""
+
+_MOST_SECONDS = 366 * 24 * 3600
+_MOST_CENTS = 1_000_000_000
+
 
 class CommunityRefused(Exception):
     """The community's file or its profiles cannot be used; the message names the place."""
@@ -27,33 +35,33 @@ class Terms(_Model):
 
     name: str = Field(min_length=1, max_length=80)
     market_id: int = Field(gt=0, lt=1 << 32)
-    node: str = Field(min_length=1, max_length=80)
+    node: str = Field(min_length=1, max_length=80, pattern=_NAME)
     currency: str = Field(pattern="^[A-Z]{3}$")
     profiles: str | None = None
     period_seconds: int = Field(gt=0, le=86_400)
-    opening_seconds: int = Field(gt=0)
-    lead_seconds: int = Field(ge=0)
-    window_seconds: int = Field(gt=0)
-    fee_micro_per_kwh: int = Field(ge=0, lt=1 << 47)
+    opening_seconds: int = Field(gt=0, le=_MOST_SECONDS)
+    lead_seconds: int = Field(ge=0, le=_MOST_SECONDS)
+    window_seconds: int = Field(gt=0, le=_MOST_SECONDS)
+    fee_micro_per_kwh: int = Field(ge=0, le=MAX_RATE)
 
 
 class Utility(_Model):
     """Who sells what is missing and buys what is left over."""
 
-    name: str = "utility"
-    sell_micro_per_kwh: int
-    buy_micro_per_kwh: int
-    capacity_wh: int = Field(gt=0)
-    deposit_cents: int = Field(ge=0)
+    name: str = Field("utility", min_length=1, max_length=80, pattern=_NAME)
+    sell_micro_per_kwh: int = Field(ge=MIN_RATE, le=MAX_RATE)
+    buy_micro_per_kwh: int = Field(ge=MIN_RATE, le=MAX_RATE)
+    capacity_wh: int = Field(gt=0, le=MAX_ENERGY)
+    deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
 
 
 class Home(_Model):
     """A home: the columns of its load and, if it has a roof, of its generation."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: str = Field(min_length=1, max_length=80, pattern=_NAME)
     load: str
     pv: str | None = None
-    deposit_cents: int = Field(ge=0)
+    deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
 
 
 class Community(_Model):
@@ -78,16 +86,19 @@ def read_community(path: Path) -> Community:
         community = Community.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:
         raise CommunityRefused(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CommunityRefused(f"{path}: {error}") from error
     except ValidationError as error:
         mistakes = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise CommunityRefused(f"{path}: {mistakes}") from error
-    names = [home.name for home in community.homes] + [community.utility.name]
+    terms, utility = community.community, community.utility
+    names = [home.name for home in community.homes] + [utility.name, terms.node]
     if len(set(names)) != len(names):
-        raise CommunityRefused(f"{path}: two members have one name")
-    if not community.community.opening_seconds > community.community.lead_seconds:
+        raise CommunityRefused(f"{path}: two members have one name (the node is a member, too)")
+    if not terms.opening_seconds > terms.lead_seconds:
         raise CommunityRefused(f"{path}: the gate must open before it closes")
+    if max(utility.sell_micro_per_kwh, utility.buy_micro_per_kwh) + terms.fee_micro_per_kwh > MAX_RATE:
+        raise CommunityRefused(f"{path}: a rate of the utility and the fee are together more than any limit")
     return community
 
 
@@ -117,10 +128,16 @@ def read_profiles(community: Community, beside: Path) -> Profiles:
                         values.append(int(row[column]))
                 except (TypeError, ValueError) as error:
                     raise CommunityRefused(f"{path}, line {number}: {error}") from error
-                if starts[-1] % terms.period_seconds or min(values[-1] for values in columns.values()) < 0:
-                    raise CommunityRefused(f"{path}, line {number}: no delivery start, or energy below zero")
+                if starts[-1] % terms.period_seconds or not 0 <= starts[-1] < 1 << 40:
+                    raise CommunityRefused(f"{path}, line {number}: no delivery starts at {starts[-1]}")
+                if not all(0 <= values[-1] <= MAX_ENERGY for values in columns.values()):
+                    raise CommunityRefused(f"{path}, line {number}: energy below zero, or more than an order can name")
     except OSError as error:
         raise CommunityRefused(f"{path}: {error.strerror}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise CommunityRefused(f"{path}: {error}") from error
+    if not starts:
+        raise CommunityRefused(f"{path}: there is no delivery period in it")
     if sorted(set(starts)) != starts:
         raise CommunityRefused(f"{path}: delivery periods are not in ascending order")
     return Profiles(tuple(starts), {column: tuple(values) for column, values in columns.items()})

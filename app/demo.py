@@ -146,7 +146,7 @@ class Demo:
                 self.clock.set(closure - HANDED_IN_SECONDS)
                 for member in self.founded.members:
                     self._hand_in(client, member, self._orders(member, index, start))
-                self.clock.set(closure)
+                self.clock.set(closure + 1)
                 self.house.heartbeat.beat(self.clock())
                 tick(index)
         unfinished = self.house.store.unfinished()
@@ -229,9 +229,11 @@ class Demo:
         )
 
     def _alter_one_trade(self, evidence: Evidence) -> tuple[str, tuple[Finding, ...]]:
-        """Alter the energy of one trade by 1 Wh in a copy of its book, and audit the copy."""
-        index = next(i for i, book in enumerate(evidence.books) if len(book.cleared.clearing.trades) > 3)
-        book = evidence.books[index]
+        """Alter one trade by 1 Wh in a copy of the fullest book, and audit the copy; fails where nobody traded."""
+        book = max(evidence.books, key=lambda book: len(book.cleared.clearing.trades), default=None)
+        if book is None or not book.cleared.clearing.trades:
+            raise DemoFailed("nobody traded, so there is no trade to alter")
+        index = evidence.books.index(book)
         clearing = book.cleared.clearing
         trade = clearing.trades[0]
         forged = replace(trade, energy=Wh(trade.energy + 1))

@@ -127,7 +127,15 @@ class Founded:
             )
         except OSError as error:
             raise ExchangeFileUnusable(f"{path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError, MalformedDeployment, IdentityRefused) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            MalformedDeployment,
+            IdentityRefused,
+        ) as error:
             raise ExchangeFileUnusable(f"{path} does not describe an exchange: {error}") from error
 
 
@@ -146,7 +154,11 @@ def found(
     """
     terms = community.community
     deployment = deploy(
-        evm, keys.admin, token=token, withdrawal_delay_seconds=terms.window_seconds, admin=address_of(keys.admin)
+        evm,
+        keys.admin,
+        token=token,
+        withdrawal_delay_seconds=terms.opening_seconds + terms.window_seconds,
+        admin=address_of(keys.admin),
     )
     contract = Address(deployment.settlement)
 

@@ -39,9 +39,17 @@ class Heartbeat:
     """Drives one exchange. `statements` holds the lines of every session that was cleared."""
 
     def __init__(
-        self, desk: Desk, store: Store, indexer: Indexer, submitter: Submitter, block_time: Callable[[int], int]
+        self,
+        desk: Desk,
+        store: Store,
+        indexer: Indexer,
+        submitter: Submitter,
+        block_time: Callable[[int], int],
+        catch_up: Callable[[], None] | None = None,
     ) -> None:
-        """`block_time` tells when a block that was read was mined (unix seconds)."""
+        """`block_time` tells when a block that was read was mined (unix seconds). `catch_up` mines a block now, on a
+        chain where nobody else does.
+        """
         self.statements = Statements()
         self.last_error: str | None = None
         self._desk = desk
@@ -49,19 +57,32 @@ class Heartbeat:
         self._indexer = indexer
         self._submitter = submitter
         self._block_time = block_time
+        self._catch_up = catch_up
         self._sealed: set[SessionKey] = set()
         self._rebuild_statements()
 
     def beat(self, now: int) -> Beat:
-        """Do everything that is due at `now`. Raises `EvmError` where the chain does not answer."""
+        """Do everything that is due at `now`. Raises `EvmError` where the chain does not answer.
+
+        A session is cleared once the chain was read beyond its gate closure: authority is judged as of that instant,
+        by us and by the contract, and what was revoked in time must have been seen.
+        """
         self._read_chain()
-        cleared = self._desk.close_and_clear(now)
+        if self._catch_up is not None and self._horizon() < now and self._desk.look(lambda m, _: bool(m.due(now))):
+            self._catch_up()
+            self._read_chain()
+        cleared = self._desk.close_and_clear(min(now, self._horizon()))
         self._seal(now)
         progress = self._submitter.step(now)
         if progress.moved:
             self._read_chain()
         settled = self._settle(now)
         return Beat(tuple(cleared), progress.moved, progress.held, tuple(settled))
+
+    def _horizon(self) -> int:
+        """Return the last instant (unix seconds) of which every block was read."""
+        cursor = self._store.cursor()
+        return 0 if cursor is None else cursor.timestamp - 1
 
     def _read_chain(self) -> None:
         advance = self._indexer.advance()

@@ -140,6 +140,8 @@ def build(
             indexer=indexer,
             submitter=submitter,
             desk=desk,
-            heartbeat=Heartbeat(desk, store, indexer, submitter, block_time),
+            heartbeat=Heartbeat(
+                desk, store, indexer, submitter, block_time, evm.mine if isinstance(evm, LocalEvm) else None
+            ),
             _closing=stack.pop_all(),
         )

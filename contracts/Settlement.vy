@@ -85,9 +85,13 @@ U64: constant(uint256) = 2**64 - 1
 U160: constant(uint256) = 2**160 - 1
 U255: constant(uint256) = 2**255 - 1
 UNUSED: constant(uint256) = U16 << 240 | 254 << 200  # of an order's terms
+INDEX: constant(uint256) = MAX_ORDERS - 1  # a mask, since it is a power of two
+UNUSED_OF_TRADE: constant(uint256) = (2**80 - 1) << 176 | (U16 - INDEX) << 160 | (U16 - INDEX) << 144
+CREDIT: constant(uint256) = U64 << 160  # of an account
 # An entry is an order as the trades use it up: limit 48 bits (low), energy left 48, side 8, account 32; net money from bit 160.
 TERMS: constant(uint256) = 2**104 - 1
 OFFERS: constant(uint256) = 2**96
+ACCOUNT: constant(uint256) = U32 << 104
 NET: constant(uint256) = U64 << 160 | U32 << 224
 
 
@@ -145,15 +149,13 @@ def settle(
     assert unsafe_add(cursor, unsafe_mul(count, ORDER_BYTES)) <= len(msg.data), "orders: calldata is short"
     domain: bytes32 = order_digest._domain()
     previous: uint256 = 0
-    digests: bytes32[MAX_ORDERS] = empty(bytes32[MAX_ORDERS])
-    entries: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
+    # of each order, its entry and its digest; together, since each access by index costs a check of the bound
+    book: uint256[2][MAX_ORDERS] = empty(uint256[2][MAX_ORDERS])
     for i: uint256 in range(count, bound=MAX_ORDERS):
-        words: bytes32[4] = abi_decode(slice(msg.data, cursor, ORDER_BYTES), bytes32[4])
+        # terms, preferences, r, vs
+        words: uint256[4] = abi_decode(slice(msg.data, cursor, ORDER_BYTES), uint256[4])
         cursor = unsafe_add(cursor, ORDER_BYTES)
-        terms: uint256 = convert(words[0], uint256)
-        valid_until: uint256 = terms >> 64 & U40
-        asset: uint256 = assets.assets[terms >> 208 & U32]
-        salt: uint256 = terms & U64
+        asset: uint256 = assets.assets[words[0] >> 208 & U32]
         # order_digest._digest, written out: a call would cost 300 gas an order; a test holds the two together
         digest: bytes32 = keccak256(
             concat(
@@ -165,42 +167,37 @@ def settle(
                         asset & U160,
                         market_id,
                         product_id,
-                        terms >> 200 & 1,
+                        words[0] >> 200 & 1,
                         start,
-                        terms >> 152 & U48,
-                        convert(convert(terms << 104, bytes32), int256) >> 208,
+                        words[0] >> 152 & U48,
+                        convert(convert(words[0] << 104, bytes32), int256) >> 208,
                         words[1],
-                        valid_until,
-                        salt,
+                        words[0] >> 64 & U40,
+                        words[0] & U64,
                     )
                 ),
             )
         )
         # one branch for six checks: only what is refused pays for its name
         if (
-            terms & UNUSED
-            | convert(terms >> 152 & U48 == 0, uint256)
-            | convert(valid_until < gate_closure, uint256)
+            words[0] & UNUSED
+            | convert(words[0] >> 152 & U48 == 0, uint256)
+            | convert(words[0] >> 64 & U40 < gate_closure, uint256)
             | convert(asset >> 192 < gate_closure, uint256)
             | convert(convert(digest, uint256) <= previous, uint256)
-            | convert(convert(words[3], uint256) << 1 > order_digest.MAX_TWICE_S, uint256)
+            | convert(words[3] << 1 > order_digest.MAX_TWICE_S, uint256)
         ) != 0:
-            self._refuse_order(terms, asset, gate_closure, convert(digest, uint256) > previous)
+            self._refuse_order(words[0], asset, gate_closure, convert(digest, uint256) > previous)
         previous = convert(digest, uint256)
-        account_number: uint256 = asset >> 160 & U32
-        account: uint256 = escrow.accounts[account_number]
-        if salt >> 32 != account >> 224:
-            assert delegates._was_in_force(salt >> 32, account_number, account >> 224, gate_closure), "orders: epoch is void"
-        signer: address = ecrecover(
-            digest,
-            unsafe_add(27, convert(words[3], uint256) >> 255),
-            convert(words[2], uint256),
-            convert(words[3], uint256) & U255,
+        account: uint256 = escrow.accounts[asset >> 160 & U32]
+        # the signer and the order's epoch, where an account has its holder and its epoch
+        signed: uint256 = (
+            convert(ecrecover(digest, unsafe_add(27, words[3] >> 255), words[2], words[3] & U255), uint256)
+            | words[0] >> 32 << 224
         )
-        if convert(signer, uint256) != account & U160:
-            assert delegates._may_sign(signer, account_number, gate_closure), "orders: signer may not trade"
-        digests[i] = digest
-        entries[i] = terms >> 104 & TERMS | account_number << 104
+        if (signed ^ account) & ~CREDIT != 0:
+            delegates._check(signed, account, asset >> 160 & U32, gate_closure)
+        book[i] = [words[0] >> 104 & TERMS | asset >> 56 & ACCOUNT, convert(digest, uint256)]
 
     # if there are several parts, and only then, an order outlives its batch
     several: bool = parts != 1
@@ -210,7 +207,7 @@ def settle(
     if several:
         for i: uint256 in range(count, bound=MAX_ORDERS):
             # no borrow: never more is filled than was ordered
-            entries[i] = unsafe_sub(entries[i], sessions.filled[digests[i]] << 48)
+            book[i][0] = unsafe_sub(book[i][0], sessions.filled[convert(book[i][1], bytes32)] << 48)
         if len(trades) != 0:
             rate_of_session = sessions._one_rate(session, rate_of_session)
 
@@ -222,51 +219,50 @@ def settle(
     leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
     size: uint256 = 0
     for trade: uint256 in trades:
-        bid_index: uint256 = trade >> 160
-        offer_index: uint256 = trade >> 144 & U16
-        assert bid_index < count and offer_index < count, "trades: no such order"
-        bid: uint256 = entries[bid_index]
-        offer: uint256 = entries[offer_index]
+        bid_index: uint256 = trade >> 160 & INDEX
+        offer_index: uint256 = trade >> 144 & INDEX
+        bid: uint256[2] = book[bid_index]
+        offer: uint256[2] = book[offer_index]
         energy: uint256 = trade >> 96 & U48
         rate: int256 = convert(convert(trade << 160, bytes32), int256) >> 208
         fee: uint256 = trade & U48
-        # one branch for eight checks, as above
+        # one branch again; an index past the last order finds an empty entry, which is no offer and has no energy
         if (
-            offer & ~bid & OFFERS ^ OFFERS
-            | convert((bid ^ offer) >> 104 & U32 == 0, uint256)
+            trade & UNUSED_OF_TRADE
+            | (bid[0] | ~offer[0]) & OFFERS
+            | convert((bid[0] ^ offer[0]) >> 104 & U32 == 0, uint256)
             | convert(energy == 0, uint256)
-            | convert(energy > bid >> 48 & U48, uint256)
-            | convert(energy > offer >> 48 & U48, uint256)
+            | convert(energy > bid[0] >> 48 & U48, uint256)
+            | convert(energy > offer[0] >> 48 & U48, uint256)
             | convert(fee > fee_cap, uint256)
-            | convert(rate < convert(convert(offer << 208, bytes32), int256) >> 208, uint256)
-            | convert(unsafe_add(rate, convert(fee, int256)) > convert(convert(bid << 208, bytes32), int256) >> 208, uint256)
+            | convert(rate < convert(convert(offer[0] << 208, bytes32), int256) >> 208, uint256)
+            | convert(unsafe_add(rate, convert(convert(fee, bytes32), int256)) > convert(convert(bid[0] << 208, bytes32), int256) >> 208, uint256)
         ) != 0:
-            self._refuse_trade(trade, bid, offer, fee_cap)
+            self._refuse_trade(trade, bid[0], offer[0], fee_cap, count)
         other_rates |= rate ^ rate_of_session
         # Bounds: energy is below 2**48 and both rates within 48 bits, so an amount is within 96 bits, and so is an order's net,
         # since its fills together are below 2**48; sums over 512 trades stay far below 2**255.
-        value: uint256 = convert(convert(unsafe_mul(convert(energy, int256), rate), bytes32), uint256)
+        value: uint256 = unsafe_mul(energy, convert(convert(rate, bytes32), uint256))
         fee_paid: uint256 = unsafe_mul(energy, fee)
-        entries[offer_index] = unsafe_add(unsafe_sub(offer, energy << 48), value << 160)
-        entries[bid_index] = unsafe_sub(unsafe_sub(bid, energy << 48), unsafe_add(value, fee_paid) << 160)
+        book[offer_index][0] = unsafe_add(unsafe_sub(offer[0], energy << 48), value << 160)
+        book[bid_index][0] = unsafe_sub(unsafe_sub(bid[0], energy << 48), unsafe_add(value, fee_paid) << 160)
         energy_wh = unsafe_add(energy_wh, energy)
         value_nano = unsafe_add(value_nano, convert(convert(value, bytes32), int256))
         fee_nano = unsafe_add(fee_nano, fee_paid)
         leaves[size] = keccak256(
-            keccak256(abi_encode(session, digests[bid_index], digests[offer_index], energy, rate, fee))
+            keccak256(abi_encode(session, bid[1], offer[1], energy, rate, fee))
         )
         size = unsafe_add(size, 1)
     if other_rates != 0:
         assert market_terms >> 176 == 0, "trades: two rates"
     if several:
         for trade: uint256 in trades:
-            sessions.filled[digests[trade >> 160]] += trade >> 96 & U48
-            sessions.filled[digests[trade >> 144 & U16]] += trade >> 96 & U48
+            sessions.filled[convert(book[trade >> 160][1], bytes32)] += trade >> 96 & U48
+            sessions.filled[convert(book[trade >> 144 & INDEX][1], bytes32)] += trade >> 96 & U48
 
     # The shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in. What went out makes place for what comes.
     root: bytes32 = keccak256(b"")
     if size != 0:
-        root = leaves[0]
         left: uint256 = 0
         for k: uint256 in range(unsafe_sub(size, 1), bound=MAX_TRADES):
             right: uint256 = unsafe_add(left, 1)
@@ -279,10 +275,10 @@ def settle(
             b: uint256 = convert(leaves[right], uint256)
             left = unsafe_add(right, 1)
             if a < b:
-                root = keccak256(abi_encode(a, b))
+                leaves[k] = keccak256(abi_encode(a, b))
             else:
-                root = keccak256(abi_encode(b, a))
-            leaves[k] = root
+                leaves[k] = keccak256(abi_encode(b, a))
+        root = leaves[size - 2 if size > 1 else 0]
     sessions.records[session << 16 | convert(part, uint256)] = sessions._record(
         order_root, root, parameters, convert(parts, uint256)
     )
@@ -294,21 +290,21 @@ def settle(
         escrow.accounts[market_terms & U32] = unsafe_add(account, fee_nano << 160)
     waiting: uint256 = 0
     for i: uint256 in range(count, bound=MAX_ORDERS):
-        entry: uint256 = entries[i]
+        entry: uint256 = book[i][0]
         if entry >> 160 != 0:
             account: uint256 = escrow.accounts[entry >> 104 & U32]
             credit: int256 = unsafe_add(
-                convert(account >> 160 & U64, int256), convert(convert(entry, bytes32), int256) >> 160
+                convert(convert(account >> 160 & U64, bytes32), int256), convert(convert(entry, bytes32), int256) >> 160
             )
-            if credit < 0:
-                entries[waiting] = entry
-                waiting = unsafe_add(waiting, 1)
-            else:
-                assert credit <= convert(U64, int256), "money: credit is too large"
-                # the sum stays within the credit's 64 bits, so holder and epoch beside it stay as they are
+            if credit >> 64 == 0:
+                # the credit stays within its 64 bits, so holder and epoch beside it stay as they are
                 escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
+            else:
+                assert credit < 0, "money: credit is too large"
+                book[waiting][0] = entry
+                waiting = unsafe_add(waiting, 1)
     for i: uint256 in range(waiting, bound=MAX_ORDERS):
-        entry: uint256 = entries[i]
+        entry: uint256 = book[i][0]
         account: uint256 = escrow.accounts[entry >> 104 & U32]
         assert (
             unsafe_add(convert(account >> 160 & U64, int256), convert(convert(entry, bytes32), int256) >> 160) >= 0
@@ -345,11 +341,12 @@ def _refuse_order(terms: uint256, asset: uint256, gate_closure: uint256, ascendi
 
 @internal
 @pure
-def _refuse_trade(trade: uint256, bid: uint256, offer: uint256, fee_cap: uint256):
+def _refuse_trade(trade: uint256, bid: uint256, offer: uint256, fee_cap: uint256, count: uint256):
     """
     @dev Names what is wrong with a trade; the caller has found that something is.
     """
     energy: uint256 = trade >> 96 & U48
+    assert trade >> 160 < count and trade >> 144 & U16 < count, "trades: no such order"
     assert bid & OFFERS == 0 and offer & OFFERS != 0, "trades: sides are wrong"
     assert (bid ^ offer) >> 104 & U32 != 0, "trades: with oneself"
     assert energy != 0, "trades: energy is zero"

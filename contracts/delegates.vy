@@ -73,17 +73,18 @@ def void_orders(number: uint256):
 
 @internal
 @view
-def _may_sign(signer: address, number: uint256, gate_closure: uint256) -> bool:
+def _check(signed: uint256, account: uint256, number: uint256, gate_closure: uint256):
     """
-    @dev The slow path; the caller has found that the signer is not the holder.
+    @notice Refuse an order that neither the holder in the present epoch, nor whom it let, has signed.
+    @dev The slow path: the caller has found that signer and epoch (in `signed`) are not the account's.
     """
-    return signer != empty(address) and self.agent_until[number][signer] >= gate_closure
-
-
-@internal
-@view
-def _was_in_force(epoch: uint256, number: uint256, current: uint256, gate_closure: uint256) -> bool:
-    """
-    @dev The slow path; the caller has found that the order's epoch is not the account's.
-    """
-    return epoch + 1 == current and gate_closure <= self.epoch_since[number]
+    epoch: uint256 = account >> 224
+    if signed >> 224 != epoch:
+        assert (
+            signed >> 224 == unsafe_sub(epoch, 1) and gate_closure <= self.epoch_since[number]
+        ), "orders: epoch is void"
+    signer: address = convert(signed & escrow.HOLDER, address)
+    if signer != escrow._holder(account):
+        assert (
+            signer != empty(address) and self.agent_until[number][signer] >= gate_closure
+        ), "orders: signer may not trade"

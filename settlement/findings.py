@@ -51,7 +51,9 @@ CODES = {
     "money": "an account holds something else than the log adds up to",
     "conservation": "the contract holds other tokens than its accounts together",
     # the files
+    "stored-fact": "the store holds a fact or calldata that the chain does not",
     "journal": "an entry of the journal is not as it was written, or is missing",
+    "chain-record": "a line of a local chain's recording does not lead to the block it names",
     "stored-root": "a stored batch has another root than the book gives",
     "stored-batch": "a stored batch is of no session of the books, or its bytes are not the batch",
     # a proof

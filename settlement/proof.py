@@ -16,7 +16,6 @@ from exchange.receipt import Receipt, receipt_digest
 from exchange.trade import Trade
 from identity.address import Address
 from identity.errors import BadSignature
-from identity.hashing import keccak
 from identity.signature import recover
 from identity.typed_data import Domain
 from settlement.batch import Batch
@@ -25,6 +24,7 @@ from settlement.findings import Finding
 from settlement.merkle import Tree
 from settlement.merkle import verify as leads_to
 from settlement.order_leaf import order_leaf, order_tree
+from settlement.record import record_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,10 @@ class Place:
     chain_id: int
     contract: Address
     session: SessionKey
+    part: int
+    parts: int
     order_root: bytes
+    trade_root: bytes
     parameters: bytes
     transaction: bytes
     block_number: int
@@ -50,11 +53,9 @@ class TradeProof:
     """That a trade is under the trade root of its batch; with the two signed orders, that both sides allowed it."""
 
     place: Place
-    part: int
     trade: Trade
     leaf: bytes
     siblings: tuple[bytes, ...]
-    trade_root: bytes
     orders: tuple[SignedOrder, SignedOrder] | None = None
 
 
@@ -77,17 +78,16 @@ Proof = TradeProof | OrderProof
 class Expected:
     """What the chain must hold for a proof to count.
 
-    `commitment` is keccak(order root, parameters), of which the contract's view shows the first 23 bytes. `trade_root`
-    is that of `part`; for an order both are none. `signers` names each asset of the two orders with who signed for it:
-    the holder of the asset's account, or a delegate. The contract saw to that when it settled.
+    `record` is what the contract keeps of the part, one hash of all roots (see `record.py`). `signers` names each asset
+    of the two orders with who signed for it: the holder of the asset's account, or a delegate. The contract saw to that
+    when it settled.
     """
 
     chain_id: int
     contract: Address
     session: int
-    part: int | None
-    trade_root: bytes | None
-    commitment: bytes
+    part: int
+    record: bytes
     transaction: bytes
     block_number: int
     signers: tuple[tuple[Address, Address], ...]
@@ -102,11 +102,9 @@ def prove_trade(batch: Batch, leaf: bytes, *, domain: Domain, transaction: bytes
     tree = Tree(trade.leaf() for trade in batch.trades)
     return TradeProof(
         place=_place(batch, domain, transaction, block_number),
-        part=batch.part,
         trade=trade,
         leaf=leaf,
         siblings=tree.proof(leaf),
-        trade_root=tree.root,
         orders=(orders[trade.bid], orders[trade.offer]),
     )
 
@@ -136,15 +134,13 @@ def verify(proof: Proof) -> list[Finding]:
 def expected(proof: Proof) -> Expected:
     """Return what the chain must hold, to be compared by a caller with any node."""
     place = proof.place
-    part, trade_root = (proof.part, proof.trade_root) if isinstance(proof, TradeProof) else (None, None)
     orders: Iterable[SignedOrder] = (proof.orders or ()) if isinstance(proof, TradeProof) else ()
     return Expected(
         chain_id=place.chain_id,
         contract=place.contract,
         session=place.session.number,
-        part=part,
-        trade_root=trade_root,
-        commitment=keccak(place.order_root + place.parameters),
+        part=place.part,
+        record=record_of(place.order_root, place.trade_root, place.parameters, place.parts),
         transaction=place.transaction,
         block_number=place.block_number,
         signers=tuple(
@@ -160,7 +156,10 @@ def _place(batch: Batch, domain: Domain, transaction: bytes, block_number: int) 
         chain_id=domain.chain_id,
         contract=domain.contract,
         session=batch.session,
+        part=batch.part,
+        parts=batch.parts,
         order_root=batch.order_root,
+        trade_root=batch.trade_root,
         parameters=batch.parameters,
         transaction=transaction,
         block_number=block_number,
@@ -180,7 +179,7 @@ def _check_path(proof: Proof, leaf: bytes, root: bytes) -> Iterator[Finding]:
 
 
 def _check_trade(proof: TradeProof) -> Iterator[Finding]:
-    yield from _check_path(proof, proof.trade.leaf(), proof.trade_root)
+    yield from _check_path(proof, proof.trade.leaf(), proof.place.trade_root)
     trade = proof.trade
     if proof.orders is None:
         return

@@ -40,7 +40,10 @@ def proof_to_document(proof: Proof) -> dict[str, Any]:
         "market": place.session.market,
         "product": place.session.product.name.lower(),
         "delivery_start": place.session.delivery_start,
+        "part": place.part,
+        "parts": place.parts,
         "order_root": hexed(place.order_root),
+        "trade_root": hexed(place.trade_root),
         "parameters": hexed(place.parameters),
         "transaction": hexed(place.transaction),
         "block_number": place.block_number,
@@ -48,11 +51,7 @@ def proof_to_document(proof: Proof) -> dict[str, Any]:
         "siblings": [hexed(sibling) for sibling in proof.siblings],
     }
     if isinstance(proof, TradeProof):
-        document |= {
-            "part": proof.part,
-            "trade": trade_to_document(proof.trade),
-            "trade_root": hexed(proof.trade_root),
-        }
+        document["trade"] = trade_to_document(proof.trade)
         if proof.orders is not None:
             bid, offer = proof.orders
             document |= {"bid": order_to_document(bid), "offer": order_to_document(offer)}
@@ -83,11 +82,9 @@ def proof_from_document(document: object) -> Proof:
                 orders = (order_from_document(_take(rest, "bid")), order_from_document(_take(rest, "offer")))
             proof = TradeProof(
                 place=place,
-                part=_whole(rest, "part", 16),
                 trade=trade_from_document(_take(rest, "trade"), place.session),
                 leaf=leaf,
                 siblings=siblings,
-                trade_root=_raw(rest, "trade_root"),
                 orders=orders,
             )
         elif kind == "order":
@@ -120,7 +117,10 @@ def _place(rest: dict[str, Any]) -> Place:
         chain_id=_whole(rest, "chain_id", 53),
         contract=_address(rest, "contract"),
         session=SessionKey(_whole(rest, "market", 32), named[0], _whole(rest, "delivery_start", 40)),
+        part=_whole(rest, "part", 16),
+        parts=_whole(rest, "parts", 16),
         order_root=_raw(rest, "order_root"),
+        trade_root=_raw(rest, "trade_root"),
         parameters=_raw(rest, "parameters"),
         transaction=_raw(rest, "transaction"),
         block_number=_whole(rest, "block_number", 53),

@@ -165,7 +165,7 @@ def account_document(state: ChainState, number: int, reserved: Callable[[int], N
     account = state.registry.accounts.get(number)
     if account is None:
         raise UnknownAccount(number)
-    assets = sorted((a for a in state.registry.assets.values() if a.account == number), key=lambda a: a.number)
+    assets = sorted((a for a in list(state.registry.assets.values()) if a.account == number), key=lambda a: a.number)
     return {
         "account": number,
         "holder": to_text(account.holder),

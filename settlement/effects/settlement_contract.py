@@ -147,20 +147,6 @@ class AssetWord:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
-class SessionWord:
-    """What the contract keeps of a settled session.
-
-    `settled_at` is the time of the latest part (unix seconds). `commitment` is the first 23 bytes of
-    keccak256(order root, parameters hash). All zero where nothing is settled.
-    """
-
-    settled_at: int
-    parts: int
-    parts_settled: int
-    commitment: bytes
-
-
 class SettlementContract:
     """The settlement contract at `address`. Every question may raise an `EvmError` or `NoSuchContract`."""
 
@@ -220,14 +206,15 @@ class SettlementContract:
             uniform=uniform,
         )
 
-    def session(self, session: int, block: int | None = None) -> SessionWord:
-        """Return what is kept of a session."""
-        return SessionWord(*self._ask("session", session, block=block))
+    def record(self, session: int, part: int, block: int | None = None) -> bytes | None:
+        """Return what the contract keeps of a settled part (`settlement.record`), or None if it is not settled."""
+        record: bytes = self._ask("record", session, part, block=block)[0]
+        return record if any(record) else None
 
-    def trade_root(self, session: int, part: int, block: int | None = None) -> bytes | None:
-        """Return the root of the trades that part of a session moved money for, or None if it is not settled."""
-        root: bytes = self._ask("trade_root", session, part, block=block)[0]
-        return root if any(root) else None
+    def parts_settled(self, session: int, block: int | None = None) -> tuple[int, int]:
+        """Return how many parts of a session are settled, and how many there are; zeros while none is settled."""
+        settled, parts = self._ask("parts_settled", session, block=block)
+        return settled, parts
 
     def token(self) -> Address:
         """Return the address of the token in escrow."""

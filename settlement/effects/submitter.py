@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from contracts.errors import EvmError, Refusal, Reverted, TransactionRefused, WrongChain
 from contracts.evm import Receipt
 from contracts.transaction import sender_of, sign
-from identity.hashing import keccak
 from settlement.batch import MAX_GAS, Batch, estimated_gas
 from settlement.calldata import decode, encode, settle_calldata
 from settlement.effects.settlement_contract import SettlementContract
 from settlement.effects.store import Attempt, Store, StoredBatch
 from settlement.lifecycle import State, Step, after
+from settlement.record import record_of
 
 CURABLE = frozenset({"pause: paused", "roles: not an operator", "markets: not open", "sessions: gate is open"})
 """Refusals that say nothing about the batch: it waits until others, or time, have cured them."""
@@ -268,10 +268,8 @@ class Submitter:
 
     def _stands(self, batch: StoredBatch) -> bool:
         """Whether the contract holds this very batch, by whichever transaction."""
-        if self._contract.trade_root(batch.session, batch.part) != batch.trade_root:
-            return False
-        commitment = self._contract.session(batch.session).commitment
-        return keccak(batch.order_root + batch.parameters).startswith(commitment)
+        record = record_of(batch.order_root, batch.trade_root, batch.parameters, batch.parts)
+        return self._contract.record(batch.session, batch.part) == record
 
     def _is_deep(self, receipt: Receipt) -> bool:
         if self._evm.head().number - receipt.block_number < self._settings.confirmations:

@@ -1,14 +1,15 @@
 """A town on a machine: the contracts deployed, roles given, a market opened, and members who have money and assets."""
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from eth_abi import decode, encode
 
-from contracts.artifacts import Artifact, build, load
-from tests.contracts.machine import CHAIN_ID, GENESIS, Machine, Outcome
-from tests.contracts.orders import BID, OFFER, SETTLE_TYPES, Batch, Order, Trade, address_of, domain, in_order, keccak
+from contracts.artifacts import Artifact, load
+from tests.contracts.machine import CHAIN_ID, GENESIS, Machine, Outcome, Refused
+from tests.contracts.orders import BID, OFFER, Batch, Order, Trade, address_of, domain, in_order, keccak
 
 PERIOD, LEAD, WINDOW = 900, 300, 3_600
 FEE_CAP = 50_000
@@ -18,6 +19,14 @@ GATE_CLOSURE = START - LEAD
 OPERATOR, REGISTRAR, GRID_OPERATOR, GUARDIAN = 1, 2, 4, 8
 EURO = 10**6  # token units
 NANO = 10**9
+
+
+@contextmanager
+def refused(reason: str) -> Iterator[None]:
+    """The block's call reverts with exactly this sentence."""
+    with pytest.raises(Refused) as caught:
+        yield
+    assert caught.value.reason == reason
 
 
 class Contract:
@@ -51,7 +60,7 @@ class Contract:
                 continue
             indexed = [field for field in event["inputs"] if field["indexed"]]
             plain = [field for field in event["inputs"] if not field["indexed"]]
-            fields = {field["name"]: decode([field["type"]], word)[0] for field, word in zip(indexed, topics[1:], strict=True)}
+            fields: dict[str, Any] = {field["name"]: decode([field["type"]], word)[0] for field, word in zip(indexed, topics[1:], strict=True)}
             fields |= zip([field["name"] for field in plain], decode(_kinds(plain), data), strict=True)
             found.append((event["name"], fields))
         return found
@@ -68,9 +77,9 @@ def _selector(entry: dict[str, Any]) -> bytes:
 class Town:
     """Everything a test needs to settle a session. Members are actors by name; each has an account and an asset."""
 
-    def __init__(self, machine: Machine, *, decimals_of: str = "TestEuro") -> None:
+    def __init__(self, machine: Machine, token: Artifact | None = None) -> None:
         self.machine = machine
-        self.euro = Contract(machine, load("TestEuro"), "the admin")
+        self.euro = Contract(machine, token or load("TestEuro"), "the admin")
         self.settlement = Contract(
             machine, load("Settlement"), "the deployer", self.euro.address, address_of("the admin"), DELAY
         )
@@ -111,6 +120,13 @@ class Town:
         self.send("the registrar", "enrol", address_of(f"asset of {name}"), self.accounts[member], until)
         self.assets[name] = self.read("asset_count")
         return self.assets[name]
+
+    def move_to(self, timestamp: int) -> None:
+        self.machine.move_to(timestamp)
+
+    def close_gate(self) -> None:
+        """Go on to when the session may be settled."""
+        self.machine.move_to(GATE_CLOSURE)
 
     def credit(self, member: str) -> int:
         return int(self.read("credit_of", self.accounts[member]))

@@ -11,7 +11,6 @@ from exchange.delivery import SessionKey
 from exchange.errors import OrderMalformed
 from exchange.order import SignedOrder
 from exchange.units import MAX_RATE, MicroPerKwh, Nano, Wh
-from identity.errors import MalformedAddress
 from identity.registry import AssetEnrolled, DelegateNamed
 from settlement.audit import audit
 from settlement.batch import seal
@@ -249,6 +248,8 @@ def test_a_single_change_is_named(change):
 OF_OTHERS = {
     "book-malformed",
     "journal",
+    "chain-record",
+    "stored-fact",
     "stored-root",
     "stored-batch",
     "proof-leaf",

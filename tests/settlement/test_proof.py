@@ -13,6 +13,7 @@ from settlement.batch import seal
 from settlement.errors import NotInTree, ProofMalformed
 from settlement.proof import OrderProof, TradeProof, expected, prove_order, prove_trade, verify
 from settlement.proof_document import FORMAT, proof_from_document, proof_to_document
+from settlement.record import record_of
 from tests.settlement.mutations import mutations
 from tests.settlement.world import CONTRACT, DOMAIN, FIRST, PRODUCER, STRANGER, UTILITY, honest_world
 
@@ -50,10 +51,10 @@ def test_every_order_has_a_proof_whatever_became_of_it():
 def test_a_proof_says_what_the_chain_must_hold():
     of_trade, of_order = expected(TRADE_PROOFS[0]), expected(ORDER_PROOFS[0])
     assert (of_trade.chain_id, of_trade.contract) == (1337, CONTRACT.address)
-    assert (of_trade.session, of_trade.part, of_trade.trade_root) == (BOOK.key.number, 0, BATCH.trade_root)
-    assert of_trade.commitment == of_order.commitment == keccak(BATCH.order_root + BATCH.parameters)
+    assert (of_trade.session, of_trade.part) == (of_order.session, of_order.part) == (BOOK.key.number, 0)
+    record = record_of(BATCH.order_root, BATCH.trade_root, BATCH.parameters, 1)
+    assert of_trade.record == of_order.record == record
     assert (of_trade.transaction, of_trade.block_number) == (TX, 20)
-    assert of_order.part is of_order.trade_root is None
     assert of_order.signers == expected(replace(TRADE_PROOFS[0], orders=None)).signers == ()
     bid, offer = PROOF.orders
     assert of_trade.signers == ((bid.order.asset, UTILITY.address), (offer.order.asset, PRODUCER.address))
@@ -88,7 +89,7 @@ OTHER_CHAIN = replace(PROOF.place, chain_id=1)
         (replace(PROOF, leaf=TRADE_PROOFS[1].leaf), ["proof-leaf", "proof-path"]),
         (replace(PROOF, siblings=PROOF.siblings[1:]), ["proof-path"]),
         (replace(PROOF, siblings=(*PROOF.siblings, TX)), ["proof-path"]),
-        (replace(PROOF, trade_root=TX), ["proof-path"]),
+        (replace(PROOF, place=replace(PROOF.place, trade_root=TX)), ["proof-path"]),
         (replace(PROOF, orders=(OFFER, BID)), ["proof-order"]),
         (replace(PROOF, orders=(SignedOrder(BID.order, bytes(64)), OFFER)), ["proof-order"]),
         (replace(PROOF, place=OTHER_CHAIN), ["proof-order"]),
@@ -105,9 +106,8 @@ def test_a_trade_beyond_what_its_orders_allow_is_found():
         digest = order.digest(DOMAIN.separator())
         trade = replace(PROOF.trade, bid=digest)
         signed = SignedOrder(order, STRANGER.sign(digest))
-        lie = replace(
-            PROOF, trade=trade, leaf=trade.leaf(), siblings=(), trade_root=trade.leaf(), orders=(signed, OFFER)
-        )
+        place = replace(PROOF.place, trade_root=trade.leaf())
+        lie = replace(PROOF, place=place, trade=trade, leaf=trade.leaf(), siblings=(), orders=(signed, OFFER))
         (finding,) = verify(lie)
         assert finding.code == "proof-order"
         within = replace(lie, orders=None)
@@ -125,7 +125,17 @@ def test_a_changed_order_proof_says_what_is_wrong():
     assert codes(replace(proof, receipt=forged)) == ["proof-receipt"]
 
 
-ONLY_THE_CHAIN_KNOWS = {"transaction", "block_number", "parameters", "chain_id", "contract", "order_root", "part"}
+ONLY_THE_CHAIN_KNOWS = {
+    "transaction",
+    "block_number",
+    "parameters",
+    "chain_id",
+    "contract",
+    "order_root",
+    "trade_root",
+    "part",
+    "parts",
+}
 """What the proof alone cannot contradict: `expected` hands it to whoever asks a node."""
 
 

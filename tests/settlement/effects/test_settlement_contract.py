@@ -23,6 +23,7 @@ from settlement.facts import (
     WithdrawalRequested,
     Withdrawn,
 )
+from settlement.record import record_of
 from tests.actors import AGENT, STRANGER
 from tests.settlement.effects.street import (
     ADMIN_KEY,
@@ -180,12 +181,13 @@ def test_a_guardian_pauses_and_the_admin_lifts(street):
 def test_a_settled_session_can_be_looked_up(street):
     batch = street.batch()
     session = batch.session.number
-    assert street.contract.trade_root(session, 0) is None
+    assert street.contract.record(session, 0) is None
+    assert street.contract.parts_settled(session) == (0, 0)
     street.close_gate()
     receipt = street.tell(OPERATOR_KEY, settle_calldata(batch))
-    assert street.contract.trade_root(session, 0) == batch.trade_root
-    kept = street.contract.session(session)
-    assert (kept.settled_at, kept.parts, kept.parts_settled) == (street.evm.head().timestamp, 1, 1)
+    record = record_of(batch.order_root, batch.trade_root, batch.parameters, 1)
+    assert street.contract.record(session, 0) == record
+    assert street.contract.parts_settled(session) == (1, 1)
     (settled,) = facts(street, receipt)
     assert settled == BatchSettled(
         session=session,

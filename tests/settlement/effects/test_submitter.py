@@ -10,6 +10,7 @@ from settlement.effects.errors import BatchConflict, StoreOfAnotherChain
 from settlement.effects.settlement_contract import Role
 from settlement.effects.submitter import ChainSettings, Submitter
 from settlement.lifecycle import State
+from settlement.record import record_of
 from tests.settlement.effects.street import (
     ADMIN_KEY,
     CONSUMER,
@@ -49,7 +50,8 @@ def test_a_batch_is_settled_and_final(street, store, submitter):
         receipt.gas_used,
     )
     assert kept.calldata == street.evm.calldata(kept.tx_hash) == settle_calldata(batch)
-    assert street.contract.trade_root(batch.session.number, 0) == kept.trade_root
+    record = record_of(batch.order_root, batch.trade_root, batch.parameters, batch.parts)
+    assert street.contract.record(batch.session.number, 0) == record
     assert street.contract.credit_of(CONSUMER.account) < credit
 
 

@@ -1,0 +1,122 @@
+"""A village of three homes trades eight quarter-hours: once a test run, then copied wherever something is done to it.
+
+Beyond what the demo does, the consumer places an order that nobody matches and one that is taken back, so that every
+kind of entry stands in the journal.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.clock import SetClock
+from app.demo import Day, prepare
+from app.founding import Founded, Keys, member_key
+from app.server import Serving, create_app
+from app.wiring import House, Places, build
+from contracts.devnet_server import DevnetServer
+from contracts.local_evm import LocalEvm
+from exchange.effects.desk import Taken
+from exchange.order import Order, Side, SignedOrder, cancellation_digest
+from exchange.units import MicroPerKwh, Wh
+from identity.signature import sign
+
+VILLAGE = Path(__file__).parent / "village" / "village.toml"
+FIRST = 1_782_021_600
+"""When the first delivery starts."""
+PERIODS = 8
+PERIOD_SECONDS = 900
+LEAD_SECONDS = 300
+LAST = FIRST + (PERIODS - 1) * PERIOD_SECONDS
+NEXT = LAST + 4 * PERIOD_SECONDS
+"""A delivery start nobody has traded yet."""
+
+
+def order_of(founded: Founded, name: str, kind: str, energy: int, limit: int, *, start: int, salt: int = 7) -> Order:
+    """An order of a member's asset ("load", "pv", "sell" or "buy")."""
+    market = founded.parameters.market
+    return Order(
+        asset=founded.member(name).assets[kind].identity,
+        market=market.number,
+        product=market.product,
+        side=Side.BID if kind in ("load", "buy") else Side.OFFER,
+        delivery_start=start,
+        energy=Wh(energy),
+        limit=MicroPerKwh(limit),
+        valid_until=start,
+        salt=salt,
+    )
+
+
+def signed_by(founded: Founded, name: str, order: Order) -> SignedOrder:
+    """The order with the member's signature."""
+    return SignedOrder(order, sign(order.digest(founded.parameters.domain.separator()), member_key(name)))
+
+
+def cancellation_of(founded: Founded, name: str, digest: bytes) -> bytes:
+    """The member's signature that takes an order back."""
+    return sign(cancellation_digest(digest, founded.parameters.domain.separator()), member_key(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The village's day: where it is kept, how it ended, and the names of the two extra orders."""
+
+    folder: Path
+    day: Day
+    founded: Founded
+    unmatched: bytes
+    cancelled: bytes
+
+    def copy(self, to: Path) -> Path:
+        """Copy the day to the new folder `to`, to do something to it."""
+        return shutil.copytree(self.folder, to)
+
+
+def play(folder: Path) -> Played:
+    """Let the village trade its day in the new folder `folder`."""
+    demo, _ = prepare(VILLAGE, folder)
+    with demo:
+        founded, desk = demo.founded, demo.house.desk
+        demo.clock.set(FIRST - 3_600)
+        low = signed_by(founded, "consumer", order_of(founded, "consumer", "load", 10, 1, start=FIRST))
+        regretted = signed_by(founded, "consumer", order_of(founded, "consumer", "load", 20, 250_000, start=FIRST))
+        results = desk.submit([low, regretted])
+        assert all(isinstance(result, Taken) for result in results)
+        unmatched, cancelled = (result.accepted.digest for result in results if isinstance(result, Taken))
+        demo.clock.set(FIRST - 3_000)
+        desk.cancel(cancelled, cancellation_of(founded, "consumer", cancelled))
+        demo.trade(lambda _: None)
+        return Played(folder, demo.conclude(), founded, unmatched, cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An exchange that answers over HTTP in this process, on a chain that answers over JSON-RPC."""
+
+    folder: Path
+    founded: Founded
+    house: House
+    evm: LocalEvm
+    clock: SetClock
+    url: str
+    chain_url: str
+
+    def beat(self, now: int) -> None:
+        """Let time pass until `now`, and do what is due."""
+        self.clock.set(now)
+        self.house.heartbeat.beat(now)
+
+
+@contextmanager
+def running(folder: Path, now: int) -> Iterator[Running]:
+    """Build the exchange in `folder` again, as a restart does, and serve it until the block ends."""
+    places, founded, clock = Places(folder), Founded.read(folder / "exchange.json"), SetClock(now)
+    with ExitStack() as stack:
+        evm = LocalEvm.reopen(places.chain, clock)
+        stack.callback(evm.close)
+        house = stack.enter_context(build(places, founded, Keys.devnet(), clock, evm))
+        chain = stack.enter_context(DevnetServer(evm, 0))
+        server = stack.enter_context(Serving(create_app(house)))
+        yield Running(folder, founded, house, evm, clock, server.url, chain.url)
