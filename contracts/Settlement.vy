@@ -3,10 +3,12 @@
 """
 @title Merit's settlement
 @license Apache-2.0
-@notice Holds one ERC-20 in escrow and settles the sessions of local energy markets. It believes nobody: the operator brings signed
-    orders and the trades made of them, and every signature, limit, fill and fee is checked again before any money moves.
+@notice Holds one ERC-20 in escrow and settles the sessions of local energy markets. It believes nobody: the operator brings
+    signed orders and the trades made of them, and every signature, limit, fill and fee is checked again before money moves.
 @dev Energy is in Wh, a rate in micro per kWh and signed, money in nano; so energy times rate is money, exactly.
-    What leaves the hot path slow is the floor of the machine: calldata, one recovery, two cold words an order.
+    `settle` is one long function on purpose: calls and wide checks cost gas, order by order and trade by trade. About
+    three quarters of what it costs is the machine's floor: calldata, one recovery and two cold words an order.
+    A number is read as signed by way of bytes32, which costs nothing and keeps its bits.
 """
 
 from . import assets
@@ -53,7 +55,7 @@ exports: (
     escrow.cancel_withdrawal,
     escrow.withdraw,
     delegates.agent_until,
-    delegates.epoch_since,
+    delegates.epoch_ended,
     delegates.name_delegate,
     delegates.revoke_delegate,
     delegates.void_orders,
@@ -125,8 +127,8 @@ def settle(
     @param order_root Root of all orders the session admitted, matched or not; recorded, not checked.
     @param parameters Hash of what the session was cleared by; recorded, not checked.
     @param orders Where the orders begin, counted from the end of the selector, in strictly ascending order of digest. So the
-        arguments are encoded as if this one were a SignedOrder[] of (uint256 terms, bytes32 preferences, bytes32 r, bytes32 vs);
-        declared as one, it would be copied to memory at its bound, which costs small batches more than all else.
+        arguments are encoded as if this were a SignedOrder[] of (uint256 terms, bytes32 preferences, bytes32 r, bytes32 vs);
+        declared as one, it would be copied to memory at its bound, which is dear for small batches.
         Terms, from the high bits: 16 zero bits, asset 32, side 8, energy 48, limit 48, valid until 40, salt 64.
         The signature has the form of EIP-2098.
     @param trades From the high bits: 80 zero bits, index of the bid 16, of the offer 16, energy 48, rate 48, fee rate 48.
@@ -156,7 +158,7 @@ def settle(
         words: uint256[4] = abi_decode(slice(msg.data, cursor, ORDER_BYTES), uint256[4])
         cursor = unsafe_add(cursor, ORDER_BYTES)
         asset: uint256 = assets.assets[words[0] >> 208 & U32]
-        # order_digest._digest, written out: a call would cost 300 gas an order; a test holds the two together
+        # order_digest._digest, written out: a call would cost 250 gas an order; tests hold the two together
         digest: bytes32 = keccak256(
             concat(
                 0x1901,
@@ -178,7 +180,7 @@ def settle(
                 ),
             )
         )
-        # one branch for six checks: only what is refused pays for its name
+        # One branch for six checks: only what is refused pays for its name.
         if (
             words[0] & UNUSED
             | convert(words[0] >> 152 & U48 == 0, uint256)
@@ -189,14 +191,13 @@ def settle(
         ) != 0:
             self._refuse_order(words[0], asset, gate_closure, convert(digest, uint256) > previous)
         previous = convert(digest, uint256)
-        account: uint256 = escrow.accounts[asset >> 160 & U32]
         # the signer and the order's epoch, where an account has its holder and its epoch
         signed: uint256 = (
             convert(ecrecover(digest, unsafe_add(27, words[3] >> 255), words[2], words[3] & U255), uint256)
             | words[0] >> 32 << 224
         )
-        if (signed ^ account) & ~CREDIT != 0:
-            delegates._check(signed, account, asset >> 160 & U32, gate_closure)
+        if (signed ^ escrow.accounts[asset >> 160 & U32]) & ~CREDIT != 0:
+            delegates._check(signed, asset >> 160 & U32, gate_closure)
         book[i] = [words[0] >> 104 & TERMS | asset >> 56 & ACCOUNT, convert(digest, uint256)]
 
     # if there are several parts, and only then, an order outlives its batch
@@ -213,9 +214,9 @@ def settle(
 
     fee_cap: uint256 = market_terms >> 32 & U48
     other_rates: int256 = 0
-    energy_wh: uint256 = 0
-    value_nano: int256 = 0
-    fee_nano: uint256 = 0
+    # energy in the low 64 bits, fees above
+    totals: uint256 = 0
+    value_nano: uint256 = 0
     leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
     size: uint256 = 0
     for trade: uint256 in trades:
@@ -226,7 +227,7 @@ def settle(
         energy: uint256 = trade >> 96 & U48
         rate: int256 = convert(convert(trade << 160, bytes32), int256) >> 208
         fee: uint256 = trade & U48
-        # one branch again; an index past the last order finds an empty entry, which is no offer and has no energy
+        # One branch again. An index past the last order finds an empty entry, which is no offer and has no energy.
         if (
             trade & UNUSED_OF_TRADE
             | (bid[0] | ~offer[0]) & OFFERS
@@ -236,7 +237,11 @@ def settle(
             | convert(energy > offer[0] >> 48 & U48, uint256)
             | convert(fee > fee_cap, uint256)
             | convert(rate < convert(convert(offer[0] << 208, bytes32), int256) >> 208, uint256)
-            | convert(unsafe_add(rate, convert(convert(fee, bytes32), int256)) > convert(convert(bid[0] << 208, bytes32), int256) >> 208, uint256)
+            | convert(
+                unsafe_add(rate, convert(convert(fee, bytes32), int256))
+                > convert(convert(bid[0] << 208, bytes32), int256) >> 208,
+                uint256,
+            )
         ) != 0:
             self._refuse_trade(trade, bid[0], offer[0], fee_cap, count)
         other_rates |= rate ^ rate_of_session
@@ -246,12 +251,9 @@ def settle(
         fee_paid: uint256 = unsafe_mul(energy, fee)
         book[offer_index][0] = unsafe_add(unsafe_sub(offer[0], energy << 48), value << 160)
         book[bid_index][0] = unsafe_sub(unsafe_sub(bid[0], energy << 48), unsafe_add(value, fee_paid) << 160)
-        energy_wh = unsafe_add(energy_wh, energy)
-        value_nano = unsafe_add(value_nano, convert(convert(value, bytes32), int256))
-        fee_nano = unsafe_add(fee_nano, fee_paid)
-        leaves[size] = keccak256(
-            keccak256(abi_encode(session, bid[1], offer[1], energy, rate, fee))
-        )
+        totals = unsafe_add(totals, unsafe_add(energy, fee_paid << 64))
+        value_nano = unsafe_add(value_nano, value)
+        leaves[size] = keccak256(keccak256(abi_encode(session, bid[1], offer[1], energy, rate, fee)))
         size = unsafe_add(size, 1)
     if other_rates != 0:
         assert market_terms >> 176 == 0, "trades: two rates"
@@ -260,7 +262,7 @@ def settle(
             sessions.filled[convert(book[trade >> 160][1], bytes32)] += trade >> 96 & U48
             sessions.filled[convert(book[trade >> 144 & INDEX][1], bytes32)] += trade >> 96 & U48
 
-    # The shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in. What went out makes place for what comes.
+    # The shape of OpenZeppelin's StandardMerkleTree: a queue, two out, their parent in, where there is place again.
     root: bytes32 = keccak256(b"")
     if size != 0:
         left: uint256 = 0
@@ -284,6 +286,7 @@ def settle(
     )
 
     # What is earned here may be spent here: who cannot pay yet waits until all others have paid and been paid.
+    fee_nano: uint256 = totals >> 64
     if fee_nano != 0:
         account: uint256 = escrow.accounts[market_terms & U32]
         assert (account >> 160 & U64) + fee_nano <= U64, "money: credit is too large"
@@ -293,14 +296,13 @@ def settle(
         entry: uint256 = book[i][0]
         if entry >> 160 != 0:
             account: uint256 = escrow.accounts[entry >> 104 & U32]
-            credit: int256 = unsafe_add(
+            if unsafe_add(
                 convert(convert(account >> 160 & U64, bytes32), int256), convert(convert(entry, bytes32), int256) >> 160
-            )
-            if credit >> 64 == 0:
+            ) >> 64 == 0:
                 # the credit stays within its 64 bits, so holder and epoch beside it stay as they are
                 escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
             else:
-                assert credit < 0, "money: credit is too large"
+                assert entry >> 255 == 1, "money: credit is too large"
                 book[waiting][0] = entry
                 waiting = unsafe_add(waiting, 1)
     for i: uint256 in range(waiting, bound=MAX_ORDERS):
@@ -319,8 +321,8 @@ def settle(
         parameters=parameters,
         orders=count,
         trades=size,
-        energy_wh=energy_wh,
-        value_nano=value_nano,
+        energy_wh=totals & U64,
+        value_nano=convert(convert(value_nano, bytes32), int256),
         fee_nano=fee_nano,
     )
 

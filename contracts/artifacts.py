@@ -1,10 +1,12 @@
 """Compiled contracts: committed as JSON, and rebuilt from the sources by a test.
 
-`load` reads what is committed and needs no compiler; `build` compiles. `python -m contracts.artifacts` rewrites the JSON.
+`load` reads what is committed and needs no compiler; `build` compiles. `python -m contracts.artifacts` rewrites the
+JSON.
 """
 
 import hashlib
 import json
+import sys
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -19,8 +21,8 @@ EVM_VERSION = "london"  # the newest rules that Energy Web Chain and Volta know
 class Artifact:
     """A compiled contract, and what it was compiled from.
 
-    `bytecode` runs the constructor (its arguments are appended, ABI-encoded); `runtime_size` is in bytes, without immutables.
-    `source_digest` is the SHA-256 over the names and texts of all sources read, in order of name.
+    `bytecode` runs the constructor (its arguments are appended, ABI-encoded); `runtime_size` is in bytes, without
+    immutables. `source_digest` is the SHA-256 over the names and texts of all sources, in order of name.
     """
 
     name: str
@@ -93,7 +95,7 @@ def main() -> None:
     for name in DEPLOYABLE:
         artifact = build(name)
         path_of(name).write_text(artifact.to_json(), encoding="utf-8")
-        print(f"{name}: {artifact.runtime_size} bytes of code")
+        sys.stdout.write(f"{name}: {artifact.runtime_size} bytes of code\n")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,6 @@ def asset(number: uint256) -> (address, uint256, uint256):
 def enrol(identity: address, number: uint256, until: uint40) -> uint256:
     """
     @notice Enrol `identity` under the account `number` until that second. Assets are numbered from 1.
-    @dev The array's bound refuses number 2**32.
     """
     self._only_registrar()
     assert identity != empty(address), "assets: identity is nobody"
@@ -59,6 +58,7 @@ def enrol(identity: address, number: uint256, until: uint40) -> uint256:
     assert escrow._exists(number), "assets: no such account"
     last: uint256 = self._not_past(until)
     enrolled: uint256 = self.asset_count + 1
+    assert enrolled < 2**32, "assets: no asset number left"
     self.asset_count = enrolled
     self.asset_of[identity] = enrolled
     self.assets[enrolled] = convert(identity, uint256) | number << 160 | last << 192

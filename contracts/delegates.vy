@@ -13,8 +13,8 @@ uses: escrow
 
 # account -> agent -> last second of the delegation
 agent_until: public(HashMap[uint256, HashMap[address, uint256]])
-# account -> when its present epoch began, in unix seconds
-epoch_since: public(HashMap[uint256, uint256])
+# account -> epoch -> when it was ended, in unix seconds; zero for the present one
+epoch_ended: public(HashMap[uint256, HashMap[uint256, uint256]])
 
 
 event AgentNamed:
@@ -65,24 +65,25 @@ def void_orders(number: uint256):
     @dev The addition is checked, so the 2**32nd epoch is never passed.
     """
     escrow._only_holder(number)
+    ended: uint256 = escrow.accounts[number] >> 224
     word: uint256 = escrow.accounts[number] + escrow.EPOCH
     escrow.accounts[number] = word
-    self.epoch_since[number] = block.timestamp
+    self.epoch_ended[number][ended] = block.timestamp
     log OrdersVoided(account=number, epoch=word >> 224)
 
 
 @internal
 @view
-def _check(signed: uint256, account: uint256, number: uint256, gate_closure: uint256):
+def _check(signed: uint256, number: uint256, gate_closure: uint256):
     """
     @notice Refuse an order that neither the holder in the present epoch, nor whom it let, has signed.
     @dev The slow path: the caller has found that signer and epoch (in `signed`) are not the account's.
     """
+    account: uint256 = escrow.accounts[number]
     epoch: uint256 = account >> 224
     if signed >> 224 != epoch:
-        assert (
-            signed >> 224 == unsafe_sub(epoch, 1) and gate_closure <= self.epoch_since[number]
-        ), "orders: epoch is void"
+        # an epoch that never was has ended at zero, before any gate closed
+        assert gate_closure <= self.epoch_ended[number][signed >> 224], "orders: epoch is void"
     signer: address = convert(signed & escrow.HOLDER, address)
     if signer != escrow._holder(account):
         assert (

@@ -131,10 +131,10 @@ def withdrawal(number: uint256) -> (uint256, uint256):
 def open_account(holder: address) -> uint256:
     """
     @notice Open an account for `holder`; anybody may, and accounts are numbered from 1.
-    @dev The array's bound refuses number 2**32.
     """
     assert holder != empty(address), "escrow: holder is nobody"
     number: uint256 = self.account_count + 1
+    assert number < 2**32, "escrow: no account number left"
     self.account_count = number
     self.accounts[number] = convert(holder, uint256)
     log AccountOpened(account=number, holder=holder)

@@ -4,7 +4,8 @@
 @license Apache-2.0
 @notice A grid operator opens a market under a number. Other terms are another market, so a signed order cannot come to mean
     something else.
-@dev A market is one word: fee account 32 bits (low), fee cap 48, period 32, lead 32, window 32, uniform 1. No open market is zero.
+@dev A market is one word: fee account 32 bits (low), fee cap 48, period 32, lead 32, window 32, uniform 1. It is zero only
+    when it is not open.
 """
 
 from . import escrow

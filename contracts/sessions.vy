@@ -3,8 +3,8 @@
 @title What is kept of a settled session
 @license Apache-2.0
 @notice A session is one product of one market for one delivery period, and is settled once: in one part, or in several in order.
-@dev One word a part: `record_of` its roots. A new word costs as much as settling one and a half trades, so the roots themselves are
-    in the event, and whoever shows something by them shows that they hash to the record.
+@dev One word a part: `record_of` its roots. A new word costs as much as settling one and a half trades, so the roots
+    themselves are in the event, and whoever shows something by them shows that they hash to the record.
     Only sessions of several parts keep more.
 """
 

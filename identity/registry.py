@@ -63,12 +63,11 @@ RegistryFact = AccountOpened | EpochBegun | DelegateNamed | AssetEnrolled | Asse
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A member's account: who holds it, and since when its epoch runs."""
+    """A member's account: who holds it, and the epoch in which orders are signed now."""
 
     number: int
     holder: Address
     epoch: int = 0
-    epoch_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,7 @@ class Registry:
         self.assets: dict[Address, Asset] = {}
         self._asset_numbers: dict[int, Address] = {}
         self._delegates: dict[tuple[int, Address], int] = {}
+        self._epoch_ended: dict[tuple[int, int], int] = {}
 
     def apply(self, fact: RegistryFact) -> None:
         """Take one more fact; facts come in the order of the chain."""
@@ -106,7 +106,8 @@ class Registry:
                 self.accounts[account] = Account(account, holder)
             case EpochBegun(account, epoch, since):
                 known = self.accounts[account]
-                self.accounts[account] = Account(account, known.holder, epoch, since)
+                self.accounts[account] = Account(account, known.holder, epoch)
+                self._epoch_ended[account, epoch - 1] = since
             case DelegateNamed(account, agent, until):
                 self._delegates[account, agent] = until
             case AssetEnrolled(number, identity, account, until):
@@ -137,6 +138,10 @@ class Registry:
         """Return until when `agent` may sign for the account, if it was ever named."""
         return self._delegates.get((account, agent))
 
+    def epoch_ended(self, account: int, epoch: int) -> int | None:
+        """Return when an epoch of the account was ended, if it was."""
+        return self._epoch_ended.get((account, epoch))
+
     def judge(self, identity: Address, signer: Address, epoch: int, at: int) -> Standing:
         """Return for which account `signer` may act for the asset `identity` at the moment `at`.
 
@@ -147,7 +152,7 @@ class Registry:
         if asset.until < at:
             raise AssetNotCurrent(to_text(identity), asset.until)
         account = self.accounts[asset.account]
-        voided_later = epoch == account.epoch - 1 and at <= account.epoch_since
+        voided_later = at <= self._epoch_ended.get((account.number, epoch), -1)
         if epoch != account.epoch and not voided_later:
             raise OrdersVoided(epoch, account.epoch)
         if signer == account.holder:

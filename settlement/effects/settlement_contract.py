@@ -175,9 +175,9 @@ class SettlementContract:
         """Return until when `agent` may sign for the account; zero if it was never named."""
         return self._number("agent_until", account, agent, block=block)
 
-    def epoch_since(self, account: int, block: int | None = None) -> int:
-        """Return when the account's present epoch began; zero for its first."""
-        return self._number("epoch_since", account, block=block)
+    def epoch_ended(self, account: int, epoch: int, block: int | None = None) -> int:
+        """Return when an epoch of the account was ended; zero for the present one."""
+        return self._number("epoch_ended", account, epoch, block=block)
 
     def asset_count(self, block: int | None = None) -> int:
         """Return how many assets are enrolled; they are numbered from 1."""

@@ -1,44 +1,132 @@
-"""The gas of every call and the size of the code, on London's and Prague's rules; `python -m tests.contracts.gas_snapshot` rewrites it."""
+"""The gas of every call, and the size of the code; `python -m tests.contracts.gas_snapshot` rewrites `gas.json`.
+
+Gas is that of the whole transaction: its base, its calldata, and what it does. A batch of N trades has N + 1 orders of
+N + 1 assets and accounts, all of them used before; its roots are included.
+"""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from contracts.artifacts import DEPLOYABLE, load
 from tests.contracts.machine import Machine, PyEvm
-from tests.contracts.orders import Batch, Trade
-from tests.contracts.town import GATE_CLOSURE, START, Town
+from tests.contracts.orders import Batch, Trade, address_of
+from tests.contracts.permits import permit
+from tests.contracts.town import DELAY, EURO, FEE_CAP, GUARDIAN, LEAD, PERIOD, START, WINDOW, Town
 
 PATH = Path(__file__).with_name("gas.json")
-SIZES = (1, 10, 100, 500)
+FORKS = ("London", "Prague")
+QUICK, ALL = {"London": (1, 10, 100), "Prague": (1, 10)}, (1, 10, 100, 500)
+UNIFORM = 2
 
 
-def chain_of_trades(town: Town, trades: int, *, salt: int = 1, start: int = START) -> Batch:
-    """`trades` trades over one order more, each of its own account: a greedy match of bids and offers of unequal sizes."""
-    members = [f"member {i}" for i in range(trades + 1)]
-    orders = []
-    for i, member in enumerate(members):
-        # each trade moves 100 Wh; an order in the middle meets its neighbour on either side
-        energy = 100 if i in {0, trades} else 200
-        terms = {"energy": energy, "salt": salt, "start": start, "valid_until": start}
-        orders.append(town.bid(member, **terms) if i % 2 else town.offer(member, **terms))
-    moved = []
+def populate(town: Town, members: int) -> None:
+    """Members with money and an asset each, paid in by one sponsor."""
+    town.euro.send("the admin", "mint", address_of("the sponsor"), 10**6 * EURO)
+    town.euro.send("the sponsor", "approve", town.settlement.address, 2**256 - 1)
+    first_account, first_asset = town.read("account_count") + 1, town.read("asset_count") + 1
+    for i in range(members):
+        name = f"member {i}"
+        town.accounts[name], town.assets[name] = first_account + i, first_asset + i
+        town.send("the sponsor", "open_account", address_of(name))
+        town.send("the sponsor", "deposit", town.accounts[name], 100 * EURO)
+        town.send("the registrar", "enrol", address_of(f"asset of {name}"), town.accounts[name], 2**40 - 1)
+
+
+def chain_of_trades(town: Town, trades: int, *, start: int, market: int = 1, signer: str | None = None) -> Batch:
+    """Every order but the first and last trades with its two neighbours, as a greedy match of unequal orders does."""
+    orders, moved = [], []
+    for i in range(trades + 1):
+        name = f"member {i}"
+        make = town.bid if i % 2 else town.offer
+        energy = 1_150 if i in {0, trades} else 2_300
+        fields = {"start": start, "valid_until": start, "market": market, "signer": signer or name}
+        orders.append(make(name, energy=energy, salt=2**31 + i, **fields))
     for i in range(trades):
         bid, offer = (i, i + 1) if i % 2 else (i + 1, i)
-        moved.append(Trade(bid=bid, offer=offer, energy=100, rate=200_000 + i, fee=10_000))
-    return town.batch(orders, moved, start=start)
+        moved.append(Trade(bid=bid, offer=offer, energy=1_150, rate=212_345, fee=12_345))
+    return town.batch(orders, moved, start=start, market=market)
 
 
-def settle_gas(machine: Machine, sizes: tuple[int, ...]) -> dict[str, int]:
+def gas_of_batches(machine: Machine, sizes: Sequence[int]) -> dict[str, int]:
+    """Gas of settling a session of so many trades."""
     town = Town(machine)
-    for i in range(max(sizes) + 1):
-        town.open(f"member {i}")
-    town.pay_in_fee = None
+    populate(town, max(10, *sizes) + 1)
+    town.open_market(UNIFORM, uniform=True)
+    start = START
     found = {}
-    for round_, size in enumerate(sizes):
-        start = START + 900 * round_
+
+    def settle(trades: int, market: int = 1, signer: str | None = None) -> int:
+        nonlocal start
+        start += PERIOD
         machine.move_to(max(machine.now, start))
-        if round_ == 0:
-            town.settle(chain_of_trades(town, 1, salt=9, start=start - 900))  # the fee account is used, too
-        found[f"settle {size}"] = town.settle(chain_of_trades(town, size, start=start)).gas
+        return town.settle(chain_of_trades(town, trades, start=start, market=market, signer=signer)).gas
+
+    settle(1)  # from now on the fee account is used, too
+    found["settle, 10 trades, one rate"] = settle(10, market=UNIFORM)
+    for i in range(11):
+        town.send(f"member {i}", "name_delegate", town.accounts[f"member {i}"], address_of("the agent"), 2**40 - 1)
+    found["settle, 10 trades, signed by an agent"] = settle(10, signer="the agent")
+    for size in sizes:
+        found[f"settle, {size} trades"] = settle(size)
     return found
+
+
+def gas_of_calls(machine: Machine) -> dict[str, int]:
+    """Gas of everything else a member, an operator or an admin calls."""
+    town = Town(machine)
+    member, agent = "the consumer", address_of("the agent")
+    found = {}
+
+    def measure(title: str, sender: str, name: str, *arguments: object) -> None:
+        found[title] = town.send(sender, name, *arguments).gas
+
+    town.open("the first", 1)
+    town.euro.send("the admin", "mint", address_of(member), 100 * EURO)
+    town.euro.send(member, "approve", town.settlement.address, 10 * EURO)
+    measure("open_account", member, "open_account", address_of(member))
+    number = town.read("account_count")
+    measure("deposit", member, "deposit", number, EURO)
+    signed = permit(
+        town.euro.address, owner=member, spender=town.settlement.address, units=EURO, nonce=0, deadline=2**40
+    )
+    measure("deposit_with_permit", member, "deposit_with_permit", number, EURO, *signed)
+    measure("request_withdrawal", member, "request_withdrawal", number, EURO)
+    measure("cancel_withdrawal", member, "cancel_withdrawal", number)
+    town.send(member, "request_withdrawal", number, EURO)
+    machine.move_to(machine.now + DELAY)
+    measure("withdraw", member, "withdraw", number)
+    measure("name_delegate", member, "name_delegate", number, agent, 2**40 - 1)
+    measure("revoke_delegate", member, "revoke_delegate", number, agent)
+    measure("void_orders", member, "void_orders", number)
+    measure("enrol", "the registrar", "enrol", address_of("a roof"), number, 2**40 - 1)
+    measure("retire", "the registrar", "retire", town.read("asset_count"))
+    measure("renew", "the registrar", "renew", town.read("asset_count"), 2**40 - 1)
+    measure("open_market", "the grid operator", "open_market", 9, 1, FEE_CAP, PERIOD, LEAD, WINDOW, True)
+    measure("grant", "the admin", "grant", GUARDIAN, agent)
+    measure("revoke", "the admin", "revoke", GUARDIAN, agent)
+    measure("pause", "the guardian", "pause")
+    measure("unpause", "the admin", "unpause")
+    measure("propose_admin", "the admin", "propose_admin", address_of("the heir"))
+    measure("accept_admin", "the heir", "accept_admin")
+    return found
+
+
+def take(fork: str, sizes: Sequence[int]) -> dict[str, int]:
+    """All gas on the rules of that fork."""
+    return gas_of_batches(PyEvm(fork), sizes) | gas_of_calls(PyEvm(fork))
+
+
+def sizes_of_code() -> dict[str, int]:
+    """Bytes of runtime code, immutables not counted."""
+    return {name: load(name).runtime_size for name in DEPLOYABLE}
+
+
+def main() -> None:
+    snapshot = {"code bytes": sizes_of_code()} | {fork: take(fork, ALL) for fork in FORKS}
+    PATH.write_text(json.dumps(snapshot, indent=1) + "\n", encoding="utf-8")
+    print(PATH.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

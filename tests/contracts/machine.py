@@ -1,4 +1,4 @@
-"""Two machines that run the contracts: revm, quick enough for properties, and py-evm, with any fork's rules and real receipts.
+"""Two machines that run the contracts: revm, quick enough for properties, and py-evm, with a fork's rules and receipts.
 
 Senders are actors by name; `tests.contracts.orders.key_of` has their keys.
 """
@@ -51,6 +51,19 @@ class Revm:
         self.now = timestamp
         self.evm.set_block_env(pyrevm.BlockEnv(number=1, timestamp=timestamp))
 
+    def code(self, address: bytes) -> bytes:
+        return bytes(self.evm.basic("0x" + address.hex()).code)
+
+    def put_code(self, address: bytes, code: bytes) -> None:
+        """Put other code where a contract is; its storage stays."""
+        self.evm.insert_account_info("0x" + address.hex(), pyrevm.AccountInfo(nonce=1, code=code))
+
+    def raise_count(self, contract: bytes, count: int, to: int, *, near: int) -> None:
+        """Set the one storage word after `near` that holds `count`, as if so many had come in between."""
+        address = "0x" + contract.hex()
+        [slot] = [slot for slot in range(near, near + 24) if self.evm.storage(address, slot) == count]
+        self.evm.insert_account_storage(address, slot, to)
+
     def create(self, sender: str, code: bytes) -> bytes:
         try:
             return bytes.fromhex(self.evm.deploy("0x" + address_of(sender).hex(), code)[2:])
@@ -68,7 +81,9 @@ class Revm:
 
     def _call(self, sender: str, to: bytes, data: bytes, *, static: bool) -> bytes:
         try:
-            return bytes(self.evm.message_call("0x" + address_of(sender).hex(), "0x" + to.hex(), data, is_static=static))
+            return bytes(
+                self.evm.message_call("0x" + address_of(sender).hex(), "0x" + to.hex(), data, is_static=static)
+            )
         except RuntimeError as error:
             raise self._refused(error) from None
 

@@ -1,4 +1,4 @@
-"""Orders, trades and batches as an operator's own software would make them: written from the standards, not from the contract."""
+"""Orders, trades and batches as an operator's software would make them: from the standards, not from the contract."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -131,7 +131,9 @@ def in_order(orders: Sequence[Order], trades: Sequence[Trade]) -> tuple[list[Ord
     """Sort orders by digest, and let the trades' indices follow."""
     places = sorted(range(len(orders)), key=lambda i: orders[i].digest())
     new = {old: place for place, old in enumerate(places)}
-    moved = [replace(trade, bid=new.get(trade.bid, trade.bid), offer=new.get(trade.offer, trade.offer)) for trade in trades]
+    moved = [
+        replace(trade, bid=new.get(trade.bid, trade.bid), offer=new.get(trade.offer, trade.offer)) for trade in trades
+    ]
     return [orders[i] for i in places], moved
 
 

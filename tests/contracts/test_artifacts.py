@@ -30,4 +30,6 @@ def test_a_contract_that_does_not_exist_is_named():
 
 def test_loading_needs_no_compiler():
     program = "import sys; from contracts.artifacts import load; load('Settlement'); print('vyper' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "False\n"
+    )

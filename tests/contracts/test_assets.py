@@ -76,3 +76,11 @@ def test_what_was_never_enrolled_is_neither_retired_nor_renewed(town):
             town.send("the registrar", "retire", number)
         with refused("assets: no such asset"):
             town.send("the registrar", "renew", number, 2**40 - 1)
+
+
+def test_the_last_asset_number_is_given_out_and_no_more(town):
+    # the count lies behind the accounts, of which there is place for 2**32
+    town.machine.raise_count(town.settlement.address, town.read("asset_count"), 2**32 - 2, near=2**32)
+    assert town.enrol("the producer", "the last roof") == 2**32 - 1
+    with refused("assets: no asset number left"):
+        town.enrol("the producer", "one roof more")

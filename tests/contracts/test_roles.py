@@ -14,7 +14,12 @@ DUTIES = {
     GRID_OPERATOR: ("open_market", "roles: not a grid operator"),
     GUARDIAN: ("pause", "roles: not a guardian"),
 }
-ACTORS = {OPERATOR: "the operator", REGISTRAR: "the registrar", GRID_OPERATOR: "the grid operator", GUARDIAN: "the guardian"}
+ACTORS = {
+    OPERATOR: "the operator",
+    REGISTRAR: "the registrar",
+    GRID_OPERATOR: "the grid operator",
+    GUARDIAN: "the guardian",
+}
 
 
 def do_duty(town, sender, role):

@@ -60,7 +60,9 @@ class Contract:
                 continue
             indexed = [field for field in event["inputs"] if field["indexed"]]
             plain = [field for field in event["inputs"] if not field["indexed"]]
-            fields: dict[str, Any] = {field["name"]: decode([field["type"]], word)[0] for field, word in zip(indexed, topics[1:], strict=True)}
+            fields: dict[str, Any] = {
+                field["name"]: decode([field["type"]], word)[0] for field, word in zip(indexed, topics[1:], strict=True)
+            }
             fields |= zip([field["name"] for field in plain], decode(_kinds(plain), data), strict=True)
             found.append((event["name"], fields))
         return found
@@ -77,9 +79,9 @@ def _selector(entry: dict[str, Any]) -> bytes:
 class Town:
     """Everything a test needs to settle a session. Members are actors by name; each has an account and an asset."""
 
-    def __init__(self, machine: Machine, token: Artifact | None = None) -> None:
+    def __init__(self, machine: Machine, euro: Contract | None = None) -> None:
         self.machine = machine
-        self.euro = Contract(machine, token or load("TestEuro"), "the admin")
+        self.euro = euro or Contract(machine, load("TestEuro"), "the admin")
         self.settlement = Contract(
             machine, load("Settlement"), "the deployer", self.euro.address, address_of("the admin"), DELAY
         )

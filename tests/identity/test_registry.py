@@ -125,12 +125,12 @@ def test_what_was_voided_at_or_after_gate_closure_had_been_agreed(registry, sinc
     assert registry.judge(ASSET, PRODUCER.address, 0, CLOSURE).account.number == 3
 
 
-def test_only_the_epoch_before_the_present_one_can_have_been_agreed(registry):
+def test_what_had_been_agreed_stays_agreed_however_often_its_signer_voids(registry):
     registry.apply(EpochBegun(3, 1, CLOSURE + 1))
     registry.apply(EpochBegun(3, 2, CLOSURE + 2))
-    assert registry.judge(ASSET, PRODUCER.address, 1, CLOSURE)
-    with pytest.raises(OrdersVoided):
-        registry.judge(ASSET, PRODUCER.address, 0, CLOSURE)
+    for epoch in range(3):
+        assert registry.judge(ASSET, PRODUCER.address, epoch, CLOSURE)
+    assert (registry.epoch_ended(3, 0), registry.epoch_ended(3, 2)) == (CLOSURE + 1, None)
 
 
 def test_what_is_signed_in_an_epoch_to_come_does_not_count(registry):
@@ -166,5 +166,5 @@ def test_accounts_and_assets_are_found_by_what_they_are_known_by(registry):
 
 def test_a_new_epoch_keeps_holder_and_assets(registry):
     registry.apply(EpochBegun(3, 1, CLOSURE))
-    assert registry.accounts[3] == Account(3, PRODUCER.address, 1, CLOSURE)
+    assert registry.accounts[3] == Account(3, PRODUCER.address, 1)
     assert registry.asset(ASSET).account == 3

@@ -35,7 +35,8 @@ def assert_agrees(state, street):
     for number in numbers:
         held, kept = street.contract.account(number), state.registry.accounts[number]
         assert (kept.holder, state.ledger.credit(number), kept.epoch) == (held.holder, held.credit, held.epoch)
-        assert kept.epoch_since == street.contract.epoch_since(number)
+        for epoch in range(held.epoch + 1):
+            assert (state.registry.epoch_ended(number, epoch) or 0) == street.contract.epoch_ended(number, epoch)
     for number in range(1, street.contract.asset_count() + 1):
         held, kept = street.contract.asset(number), state.registry.asset_by_number(number)
         assert (kept.identity, kept.account, kept.until) == (held.identity, held.account, held.until)
@@ -152,6 +153,32 @@ def test_blocks_that_are_not_deep_enough_are_not_read(street, store):
     assert not any(isinstance(seen.fact, WithdrawalRequested) for seen in careful.advance().facts)
     street.evm.mine()
     assert any(isinstance(seen.fact, WithdrawalRequested) for seen in careful.advance().facts)
+
+
+def test_blocks_that_were_deep_enough_and_are_gone_are_a_finding(street, store):
+    careful = Indexer(store, street.contract, confirmations=3, start_block=street.deployment.block)
+    street.fund(CONSUMER.account, EURO)
+    street.evm.mine(3)
+    read = street.evm.head().number - 3
+    assert careful.advance().deep_reorg is None
+    # as deep as the confirmations: nothing that was read is touched
+    street.evm.revert(street.evm.snapshot() - 3)
+    street.clock.now += 5
+    street.evm.mine(4)
+    assert careful.advance().deep_reorg is None
+    street.evm.revert(street.evm.snapshot() - 6)
+    street.clock.now += 5
+    street.evm.mine(7)
+    advance = careful.advance()
+    assert advance.rolled_back
+    assert (advance.deep_reorg.code, advance.deep_reorg.read, advance.deep_reorg.confirmations) == (
+        "deep-reorg",
+        read + 1,
+        3,
+    )
+    assert advance.deep_reorg.kept < read
+    assert "though each was read under at least 3 others" in str(advance.deep_reorg)
+    assert_agrees(careful.state, street)
 
 
 def test_a_chain_that_turns_while_it_is_read_is_read_again(street, store):

@@ -133,7 +133,7 @@ def test_a_new_epoch_begins_with_its_block(street):
     since = street.evm.head().timestamp
     assert facts(street, receipt) == [EpochBegun(CONSUMER.account, 1, since)]
     assert street.contract.account(CONSUMER.account).epoch == 1
-    assert street.contract.epoch_since(CONSUMER.account) == since
+    assert street.contract.epoch_ended(CONSUMER.account, 0) == since
 
 
 def test_an_asset_is_enrolled_renewed_and_retired(street):

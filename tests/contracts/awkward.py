@@ -1,0 +1,23 @@
+"""The token that misbehaves, compiled once."""
+
+from functools import cache
+from pathlib import Path
+
+from vyper.compiler import compile_code
+
+from contracts.artifacts import Artifact
+
+
+@cache
+def awkward_euro() -> Artifact:
+    source = (Path(__file__).parent / "tokens" / "AwkwardEuro.vy").read_text(encoding="utf-8")
+    compiled = compile_code(source, output_formats=["abi", "bytecode"])
+    return Artifact(
+        name="AwkwardEuro",
+        abi=compiled["abi"],
+        bytecode=bytes.fromhex(compiled["bytecode"][2:]),
+        runtime_size=0,
+        source_digest="",
+        compiler="",
+        evm_version="london",
+    )
