@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE
 
+_ADDRESS = "^0x[0-9a-fA-F]{40}$"
 _NAME = r"^[^/\\\x00-\x1f]+$"
 """A name also names a file: no slashes, nothing that cannot be seen."""
 
@@ -46,22 +47,24 @@ class Terms(_Model):
 
 
 class Utility(_Model):
-    """Who sells what is missing and buys what is left over."""
+    """Who sells what is missing and buys what is left over. `holder` is the address that holds its account."""
 
     name: str = Field("utility", min_length=1, max_length=80, pattern=_NAME)
     sell_micro_per_kwh: int = Field(ge=MIN_RATE, le=MAX_RATE)
     buy_micro_per_kwh: int = Field(ge=MIN_RATE, le=MAX_RATE)
     capacity_wh: int = Field(gt=0, le=MAX_ENERGY)
     deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
+    holder: str | None = Field(None, pattern=_ADDRESS)
 
 
 class Home(_Model):
-    """A home: the columns of its load and, if it has a roof, of its generation."""
+    """A home: the columns of its load and, if it has a roof, of its generation. `holder` holds its account."""
 
     name: str = Field(min_length=1, max_length=80, pattern=_NAME)
     load: str
     pv: str | None = None
     deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
+    holder: str | None = Field(None, pattern=_ADDRESS)
 
 
 class Community(_Model):
@@ -97,8 +100,10 @@ def read_community(path: Path) -> Community:
         raise CommunityRefused(f"{path}: two members have one name (the node is a member, too)")
     if not terms.opening_seconds > terms.lead_seconds:
         raise CommunityRefused(f"{path}: the gate must open before it closes")
-    if max(utility.sell_micro_per_kwh, utility.buy_micro_per_kwh) + terms.fee_micro_per_kwh > MAX_RATE:
-        raise CommunityRefused(f"{path}: a rate of the utility and the fee are together more than any limit")
+    if utility.buy_micro_per_kwh >= utility.sell_micro_per_kwh:
+        raise CommunityRefused(f"{path}: the utility buys at no less than it sells for, and so would trade with itself")
+    if utility.sell_micro_per_kwh + terms.fee_micro_per_kwh > MAX_RATE:
+        raise CommunityRefused(f"{path}: the utility's rate and the fee are together more than any limit")
     return community
 
 

@@ -1,0 +1,257 @@
+"""Founding: who has which duty on the chain, what is written down of it, and an exchange on a chain of others."""
+
+import json
+import shutil
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from app.auditing import audit_folder
+from app.clock import SetClock
+from app.community import CommunityRefused, read_community
+from app.founding import UNITS_PER_CENT, ExchangeFileUnusable, Founded, Keys, found, member_key
+from app.wiring import Places, build, open_chain
+from contracts.chains import preset_of
+from contracts.devnet_server import DevnetServer
+from contracts.errors import WrongChain
+from contracts.local_evm import LOCAL_CHAIN_ID, LocalEvm
+from contracts.rpc_evm import RpcEvm
+from exchange.errors import ParametersDiffer
+from exchange.session import SessionState
+from exchange.units import NANO_PER_CENT
+from identity.address import Address, to_text
+from identity.signature import address_of
+from settlement.effects.errors import StoreOfAnotherChain
+from settlement.effects.escrow_token import EscrowToken
+from settlement.effects.settlement_contract import Role, SettlementContract
+from tests.e2e.day import FIRST, LEAD_SECONDS, VILLAGE, order_of, signed_by
+
+GENESIS = FIRST - 7_200
+COMMUNITY = read_community(VILLAGE)
+KEYS = Keys.devnet()
+
+
+@pytest.fixture(scope="module")
+def chain():
+    clock = SetClock(GENESIS)
+    return LocalEvm(clock, genesis_time=GENESIS), clock
+
+
+@pytest.fixture(scope="module")
+def founded(chain):
+    return found(chain[0], COMMUNITY, KEYS)
+
+
+@pytest.fixture(scope="module")
+def contract(chain, founded):
+    return SettlementContract(chain[0], Address(founded.deployment.settlement))
+
+
+# Who may do what
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("operator", Role.OPERATOR),
+        ("registrar", Role.REGISTRAR),
+        ("grid_operator", Role.GRID_OPERATOR),
+        ("guardian", Role.GUARDIAN),
+        ("admin", Role(0)),
+        ("receipts", Role(0)),
+    ],
+)
+def test_every_key_has_its_own_duty_and_no_other(contract, name, role):
+    assert contract.roles_of(address_of(getattr(KEYS, name))) == role
+
+
+def test_the_admin_is_admin_and_nobody_has_two_keys(contract):
+    assert contract.admin() == address_of(KEYS.admin)
+    keys = [getattr(KEYS, name) for name in Keys.__dataclass_fields__]
+    assert len(set(keys)) == len(keys)
+
+
+def test_no_member_has_a_duty(contract, founded):
+    holders = [member.holder for member in founded.members if member.assets]
+    assert {contract.roles_of(holder) for holder in holders} == {Role(0)}
+
+
+def test_one_key_may_have_every_duty_in_a_small_pilot():
+    keys = Keys.one(KEYS.admin)
+    assert {getattr(keys, name) for name in Keys.__dataclass_fields__} == {KEYS.admin}
+
+
+# What stands on the chain
+
+
+def test_every_member_has_its_account_its_assets_and_its_deposit(contract, founded):
+    cents = {home.name: home.deposit_cents for home in COMMUNITY.homes} | {"utility": COMMUNITY.utility.deposit_cents}
+    for member in founded.members:
+        word = contract.account(member.account)
+        assert word.holder == member.holder
+        assert word.credit == cents.get(member.name, 0) * NANO_PER_CENT
+        for asset in member.assets.values():
+            assert contract.asset_of(asset.identity) == asset.number
+            assert contract.asset(asset.number).account == member.account
+    assert contract.account_count() == len(founded.members)
+    assert contract.asset_count() == sum(len(member.assets) for member in founded.members)
+    assert contract.tokens_held() == sum(cents.values()) * UNITS_PER_CENT
+
+
+def test_the_market_is_open_on_the_communitys_terms(contract, founded):
+    terms, market = contract.market(COMMUNITY.community.market_id), founded.parameters.market
+    assert (terms.period, terms.lead, terms.window) == (market.period, market.lead, market.window)
+    assert (terms.fee_cap, terms.fee_account, terms.uniform) == (market.fee, market.fee_account, True)
+    assert founded.member("village").account == market.fee_account
+
+
+def test_the_two_sides_of_the_utility_are_no_home(founded):
+    home_of = founded.parameters.home_of
+    sell, buy = (founded.member("utility").assets[kind].identity for kind in ("sell", "buy"))
+    assert home_of(sell) != home_of(buy)
+    load, pv = (founded.member("prosumer").assets[kind].identity for kind in ("load", "pv"))
+    assert home_of(load) == home_of(pv)
+
+
+def test_a_token_of_others_is_neither_minted_nor_paid_in(chain, founded):
+    token = Address(founded.deployment.token)
+    before = EscrowToken(chain[0], token).balance_of(address_of(KEYS.admin))
+    other = found(chain[0], COMMUNITY, KEYS, token=token)
+    contract = SettlementContract(chain[0], Address(other.deployment.settlement))
+    assert (contract.token(), contract.tokens_held()) == (token, 0)
+    assert EscrowToken(chain[0], token).balance_of(address_of(KEYS.admin)) == before
+
+
+# exchange.json
+
+
+def test_what_was_founded_is_read_as_it_was_written(founded, tmp_path):
+    founded.write(tmp_path / "exchange.json")
+    assert Founded.read(tmp_path / "exchange.json") == founded
+
+
+def test_no_private_key_stands_in_the_file(founded, tmp_path):
+    founded.write(tmp_path / "exchange.json")
+    text = (tmp_path / "exchange.json").read_text()
+    keys = [getattr(KEYS, name) for name in Keys.__dataclass_fields__]
+    keys += [member_key(member.name) for member in founded.members]
+    assert not [key for key in keys if key.hex() in text]
+
+
+DAMAGES = {
+    "no deployment": lambda document: document.pop("deployment"),
+    "no parameters": lambda document: document.pop("parameters"),
+    "no members": lambda document: document.pop("members"),
+    "members that are none": lambda document: document.update(members=7),
+    "a member without an account": lambda document: document["members"][0].pop("account"),
+    "an asset without an address": lambda document: document["members"][2]["assets"]["load"].update(identity="0x12"),
+    "a rule missing": lambda document: document["parameters"].pop("currency"),
+    "a rule too many": lambda document: document["parameters"].update(rain=1),
+    "a fee as text": lambda document: document["parameters"]["market"].update(fee_micro_per_kwh="5000"),
+    "a contract that is none": lambda document: document["parameters"].update(contract="0x12"),
+    "a deployment that is none": lambda document: document.update(deployment=[]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_refused_with_its_name(founded, tmp_path, damage):
+    path = tmp_path / "exchange.json"
+    founded.write(path)
+    document = json.loads(path.read_text())
+    DAMAGES[damage](document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(ExchangeFileUnusable, match=f"{path} does not describe an exchange"):
+        Founded.read(path)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ExchangeFileUnusable, match="No such file"):
+        Founded.read(tmp_path / "exchange.json")
+
+
+# A chain of others
+
+
+def test_an_exchange_is_founded_behind_json_rpc_trades_there_and_is_audited_there(tmp_path):
+    clock = SetClock(GENESIS)
+    local = LocalEvm(clock, genesis_time=GENESIS)
+    places = Places(tmp_path)
+    with DevnetServer(local, 0) as node:
+        founded = found(RpcEvm(node.url), COMMUNITY, KEYS, rpc=node.url)
+        founded.write(places.exchange)
+        founded = Founded.read(places.exchange)
+        evm = open_chain(places, founded, clock)
+        assert isinstance(evm, RpcEvm)
+        with build(places, founded, KEYS, clock, evm) as house:
+            clock.set(FIRST - 3_000)
+            bid, offer = (
+                signed_by(founded, name, order_of(founded, name, kind, 500, limit, start=FIRST))
+                for name, kind, limit in (("consumer", "load", 250_000), ("producer", "pv", 90_000))
+            )
+            house.desk.submit([bid, offer])
+            clock.set(FIRST - LEAD_SECONDS + 1)
+            local.mine()  # a chain of others goes on by itself
+            house.heartbeat.beat(clock())
+            session = house.desk.look(lambda market, _: market.session(bid.order.session))
+            assert session.state is SessionState.SETTLED
+            assert session.cleared.clearing.energy == 500
+        verdict = audit_folder(tmp_path, clock=clock)
+        assert (verdict.findings, verdict.sessions, verdict.batches) == ((), 1, 1)
+
+
+def test_a_house_is_not_built_on_another_chain(founded, tmp_path):
+    other = LocalEvm(SetClock(GENESIS), genesis_time=GENESIS, chain_id=246)
+    with pytest.raises(WrongChain):
+        build(Places(tmp_path), founded, KEYS, SetClock(GENESIS), other)
+
+
+def test_a_house_is_not_built_over_the_store_of_another_contract(chain, founded, tmp_path):
+    evm, clock = chain
+    build(Places(tmp_path), founded, KEYS, clock, evm).close()
+    other = found(evm, COMMUNITY, KEYS)
+    with pytest.raises(StoreOfAnotherChain):
+        build(Places(tmp_path), other, KEYS, clock, evm)
+    build(Places(tmp_path), founded, KEYS, clock, evm).close()
+
+
+def test_a_house_is_not_built_over_a_journal_of_other_rules(chain, founded, tmp_path):
+    evm, clock = chain
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+    build(Places(one), founded, KEYS, clock, evm).close()
+    shutil.copyfile(one / "journal.db", other / "journal.db")
+    with pytest.raises(ParametersDiffer):
+        build(Places(other), found(evm, COMMUNITY, KEYS), KEYS, clock, evm)
+    build(Places(one), founded, KEYS, clock, evm).close()
+
+
+def test_accounts_and_assets_are_numbered_in_the_order_of_the_file(founded):
+    assert [member.name for member in founded.members] == ["village", "utility", "consumer", "prosumer", "producer"]
+    assert all(after.account == before.account + 1 for before, after in pairwise(founded.members))
+
+
+def test_on_a_chain_that_is_not_for_play_every_member_names_its_holder():
+    earnest = replace(preset_of(LOCAL_CHAIN_ID), play=False)
+    evm = LocalEvm(lambda: GENESIS, genesis_time=GENESIS)
+    with pytest.raises(CommunityRefused, match="has no holder"):
+        found(evm, COMMUNITY, KEYS, preset=earnest)
+    assert evm.head().number == 0
+    holder = to_text(Address(bytes(19) + b"\x07"))
+    named = COMMUNITY.model_copy(
+        update={
+            "utility": COMMUNITY.utility.model_copy(update={"holder": holder}),
+            "homes": tuple(home.model_copy(update={"holder": holder}) for home in COMMUNITY.homes),
+        }
+    )
+    members = found(evm, named, KEYS, preset=earnest).members
+    assert {to_text(member.holder) for member in members if member.assets} == {holder}
+
+
+def test_accounts_are_told_by_the_contract_and_not_guessed(chain):
+    evm, _ = chain
+    founded = found(evm, COMMUNITY, KEYS)
+    contract = SettlementContract(evm, Address(founded.deployment.settlement))
+    for member in founded.members:
+        assert contract.account(member.account).holder == member.holder
