@@ -30,11 +30,19 @@ check: setup ## format, lint, types, import rules, artifacts
 	$(BIN)/lint-imports
 	$(BIN)/python -m contracts.artifacts --check
 
-marked: setup ## the tests that need Node, Chromium, anvil or the sim extra, and the long ones
-	$(BIN)/python -m pytest -q -m 'slow or sim or node or anvil or browser'
+marked: setup ## the tests that need Node, Chromium, anvil, PostgreSQL or the sim extra, and the long ones
+	$(BIN)/python -m pytest -q -m 'slow or sim or node or anvil or browser or postgres'
 
 bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.clearing
+	$(BIN)/python -m bench.merkle
+	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.sessions
+	$(BIN)/python -m bench.queries
+	$(BIN)/python -m bench.replay
+	$(BIN)/python -m bench.orders --orders 5000
+	$(BIN)/python -m bench.chain
+	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.gas
 
 lock: ## resolve the dependencies anew (needs uv)

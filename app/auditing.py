@@ -5,7 +5,6 @@ values: what cannot be read becomes a finding, and everything else goes on to be
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,15 +12,14 @@ from pathlib import Path
 
 from app.clock import Clock, WallClock
 from app.founding import Founded
+from app.storage import Storage
 from app.wiring import Places, open_chain
 from contracts.errors import DamagedRecord
 from contracts.evm import Evm
 from contracts.local_evm import LocalEvm
-from contracts.rpc_evm import RpcEvm
 from exchange.book import Book, book_from_document
 from exchange.documents import event_from_document, hexed
-from exchange.effects.journal import check_journal
-from exchange.errors import OrderMalformed
+from exchange.errors import JournalBroken, OrderMalformed
 from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared
 from exchange.parameters import Parameters
 from identity.address import Address
@@ -31,7 +29,6 @@ from settlement.chain_view import ChainView
 from settlement.effects.chain_view import read_chain
 from settlement.effects.errors import SettlementEffectError
 from settlement.effects.settlement_contract import SettlementContract
-from settlement.effects.sqlite_store import SqliteStore
 from settlement.effects.store import StoredBatch, StoredFact
 from settlement.facts import BatchSettled
 from settlement.findings import Finding
@@ -83,25 +80,28 @@ class Verdict:
         }
 
 
-def gather(folder: Path) -> Evidence:
+def gather(folder: Path, storage: Storage | None = None) -> Evidence:
     """Read the evidence in a folder: a running or finished exchange's own, or an export of it.
+
+    `storage` says where journal and store lie, if not in the folder.
 
     Raises `ExchangeFileUnusable` where it does not say which exchange it is of.
     """
     places = Places(folder)
     evidence = Evidence(Founded.read(places.exchange))
-    if places.journal.exists():
-        _read_journal(places, evidence)
+    storage = Storage(folder, None) if storage is None else storage
+    if storage.is_there():
+        _read_journal(storage, evidence)
     if (folder / BOOKS).is_dir():
         for path in sorted((folder / BOOKS).glob("*.json")):
             _read_book(path, evidence)
-    if places.store.exists():
+    if storage.store is None or storage.store.exists():
         try:
-            with closing(SqliteStore(places.store)) as store:
+            with closing(storage.open_store()) as store:
                 evidence.batches.extend(store.batches())
                 evidence.facts.extend(store.facts())
-        except (sqlite3.DatabaseError, ValueError, TypeError, LookupError, SettlementEffectError) as error:
-            evidence.findings.append(Finding("stored-batch", None, "", f"{places.store} cannot be read: {error}"))
+        except (ValueError, TypeError, LookupError, SettlementEffectError) as error:
+            evidence.findings.append(Finding("stored-batch", None, "", f"the store cannot be read: {error}"))
     return evidence
 
 
@@ -153,14 +153,18 @@ def _verdict(evidence: Evidence, findings: Iterable[Finding], *, batches: int, b
     )
 
 
-def audit_folder(folder: Path, *, rpc: str | None = None, clock: Clock | None = None) -> Verdict:
+def audit_folder(
+    folder: Path, *, rpc: str | None = None, clock: Clock | None = None, storage: Storage | None = None
+) -> Verdict:
     """Audit the exchange in a folder against the chain at `rpc`, else the one it was founded on.
 
     A chain in this process is rebuilt by executing its recording: the contract checks everything once more.
     """
-    evidence = gather(folder)
+    evidence = gather(folder, storage)
     clock = WallClock() if clock is None else clock
     if rpc is not None:
+        from contracts.rpc_evm import RpcEvm
+
         return judge(evidence, RpcEvm(rpc, expected_chain_id=evidence.founded.deployment.chain_id), now=clock())
     try:
         evm = open_chain(Places(folder), evidence.founded, clock)
@@ -208,23 +212,21 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
     return books, waiting
 
 
-def _read_journal(places: Places, evidence: Evidence) -> None:
+def _read_journal(storage: Storage, evidence: Evidence) -> None:
     """Read every entry that can still be read, whatever its hash says; damage is reported entry by entry."""
     evidence.findings += [
         Finding("journal", None, "" if damage.sequence is None else str(damage.sequence), damage.why)
-        for damage in check_journal(places.journal)
+        for damage in storage.check_journal()
     ]
     events: list[Event] = []
     try:
-        with closing(sqlite3.connect(f"{places.journal.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.text_factory = bytes
-            for (body,) in connection.execute("SELECT body FROM entries ORDER BY sequence"):
-                try:
-                    events.append(event_from_document(json.loads(body)))
-                except (ValueError, TypeError, RecursionError, OrderMalformed, IdentityRefused):
-                    continue  # named as damage above
-    except sqlite3.DatabaseError as error:
-        evidence.findings.append(Finding("journal", None, "", f"{places.journal} cannot be read: {error}"))
+        for body in storage.bodies():
+            try:
+                events.append(event_from_document(json.loads(body)))
+            except (ValueError, TypeError, RecursionError, OrderMalformed, IdentityRefused):
+                continue  # named as damage above
+    except JournalBroken as broken:
+        evidence.findings.append(Finding("journal", None, "", str(broken)))
     books, evidence.uncleared = books_of(evidence.founded.parameters, events)
     evidence.books += books
 

@@ -4,6 +4,7 @@ Results go to standard output (with `--json` as one document), everything else t
 0 done, 1 unexpected, 2 wrong usage, 3 invalid input, 4 verification failed, 5 chain unreachable, 130 interrupted.
 """
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+class Fork(StrEnum):
+    """The rules a new local chain may have."""
+
+    LONDON = "london"
+    PRAGUE = "prague"
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Against(StrEnum):
+    """What code on chain is compared with."""
+
+    SOURCE = "source"
+    ARTIFACT = "artifact"
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Data = Annotated[Path, typer.Option(help="The folder of the exchange.", file_okay=False)]
 CommunityFile = Annotated[
@@ -27,6 +50,28 @@ CommunityFile = Annotated[
 ]
 Rpc = Annotated[str | None, typer.Option(help="The JSON-RPC URL of a node; without it, the chain in this process.")]
 KeyFile = Annotated[Path | None, typer.Option(help="The file of the private key: hex, or a keystore.")]
+
+StorageUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar="MERIT_STORAGE",
+        show_envvar=True,
+        help="Where journal and store lie: sqlite:///folder or postgresql+pg8000://user@host/database; "
+        "without it, in the folder of the exchange.",
+    ),
+]
+
+OtherStorage = Annotated[
+    str | None, typer.Option("--storage", help="Where journal and store lie, if not in the folder: see `merit serve`.")
+]
+
+ChainSettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="A TOML file that says how chains are treated; without it, chains.toml in the folder.", exists=True
+    ),
+]
 
 
 @app.command()
@@ -54,12 +99,44 @@ def serve(
     port: Annotated[int, typer.Option(help="HTTP port; 0 takes a free one.")] = 8080,
     rpc_port: Annotated[int, typer.Option(help="JSON-RPC port of a chain in this process; 0 takes a free one.")] = 8545,
     key_file: KeyFile = None,
-    confirmations: Annotated[int, typer.Option(min=0, help="Blocks on top of a batch until it is final.")] = 0,
+    confirmations: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Blocks on top of a batch until it is final; without it, as the chain's settings say."
+        ),
+    ] = None,
+    chain_settings: ChainSettingsFile = None,
+    storage: StorageUrl = None,
+    rate_address: Annotated[
+        int,
+        typer.Option(min=0, help="What an address may ask for each second (see docs/http.md); 0 takes the limit away."),
+    ] = 2_000,
+    rate_account: Annotated[
+        int, typer.Option(min=0, help="Orders taken from an account each second; 0 takes the limit away.")
+    ] = 200,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="How log lines are written to standard error.")
+    ] = LogFormat.TEXT,
+    log_requests: Annotated[bool, typer.Option("--log-requests", help="Write a log line for every request.")] = False,
 ) -> None:
     """Run the exchange: HTTP, gates by the clock, settlement. A new folder is founded on a chain in this process."""
     from app.commands.serve import run
 
-    run(data, community, host=host, port=port, rpc_port=rpc_port, key_file=key_file, confirmations=confirmations)
+    run(
+        data,
+        community,
+        host=host,
+        port=port,
+        rpc_port=rpc_port,
+        key_file=key_file,
+        confirmations=confirmations,
+        settings=chain_settings,
+        storage=storage,
+        rate_address=rate_address,
+        rate_account=rate_account,
+        json_lines=log_format is LogFormat.JSON,
+        log_requests=log_requests,
+    )
 
 
 @app.command()
@@ -68,7 +145,7 @@ def devnet(
         Path | None, typer.Option(help="Show the recorded chain of this folder; without it, a new chain in memory.")
     ] = None,
     port: Annotated[int, typer.Option(help="JSON-RPC port; 0 takes a free one.")] = 8545,
-    fork: Annotated[str, typer.Option(help="The rules of a new chain: london or prague.")] = "london",
+    fork: Annotated[Fork, typer.Option(help="The rules of a new chain.")] = Fork.LONDON,
 ) -> None:
     """Serve a local chain as JSON-RPC on the loopback, so that other tools can look."""
     from app.commands.devnet import run
@@ -78,24 +155,57 @@ def devnet(
 
 @app.command()
 def deploy(
-    rpc: Annotated[str, typer.Option(help="The JSON-RPC URL of the node.")],
+    rpc: Annotated[
+        str | None, typer.Option(help="The JSON-RPC URL of the node; with --check, else the one it was founded on.")
+    ] = None,
     data: Data = Path("merit-data"),
     community: CommunityFile = None,
     key_file: KeyFile = None,
     token: Annotated[str | None, typer.Option(help="The ERC-20 to hold; without it, a test euro is deployed.")] = None,
     chain_id: Annotated[int | None, typer.Option(help="Refuse a node that serves another chain.")] = None,
+    chain_settings: ChainSettingsFile = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Deploy nothing: compare the code on chain with the source, byte by byte.")
+    ] = False,
+    against: Annotated[
+        Against, typer.Option(help="With --check: compile the source (needs Vyper), or take the committed artifacts.")
+    ] = Against.SOURCE,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="With --check: a published record; without it, the one in the folder.", exists=True),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put the contracts on a chain and found an exchange there, for `merit serve`."""
+    """Put the contracts on a chain and found an exchange there, for `merit serve`; or check what stands there.
+
+    --check exits 4 where there is any difference.
+    """
+    if check:
+        from app.commands.deploy import run_check
+
+        run_check(rpc, data, record, from_source=against is Against.SOURCE, as_json=as_json)
+        return
+    if rpc is None:
+        raise typer.BadParameter("name the node to deploy to", param_hint="--rpc")
     from app.commands.deploy import run
 
-    run(rpc, data, community, key_file=key_file, token=token, chain_id=chain_id, as_json=as_json)
+    run(
+        rpc,
+        data,
+        community,
+        key_file=key_file,
+        token=token,
+        chain_id=chain_id,
+        settings=chain_settings,
+        as_json=as_json,
+    )
 
 
 @app.command()
 def audit(
     data: Annotated[Path, typer.Argument(help="The folder of an exchange, or an export of it.", exists=True)],
     rpc: Rpc = None,
+    storage: OtherStorage = None,
     as_json: AsJson = False,
 ) -> None:
     """Check everything again: signatures, admission, clearing, fees, money, and what the chain holds.
@@ -104,7 +214,7 @@ def audit(
     """
     from app.commands.audit import run
 
-    run(data, rpc=rpc, as_json=as_json)
+    run(data, rpc=rpc, as_json=as_json, storage=storage)
 
 
 @app.command()
@@ -120,6 +230,48 @@ def verify(
     from app.commands.verify import run
 
     run(proof, rpc=rpc, contract=contract, as_json=as_json)
+
+
+@app.command()
+def backup(
+    data: Annotated[Path, typer.Argument(help="The folder of an exchange.", exists=True, file_okay=False)],
+    to: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    storage: OtherStorage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy an exchange while it runs, in an order that hangs together, and check the copy."""
+    from app.commands.backup import run
+
+    run(data, to, storage=storage, as_json=as_json)
+
+
+journal = typer.Typer(name="journal", help="Look at the journal, which may be in use.", no_args_is_help=True)
+app.add_typer(journal)
+
+
+@journal.command()
+def check(
+    data: Annotated[Path, typer.Argument(help="The folder of an exchange.", exists=True, file_okay=False)],
+    storage: OtherStorage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name every damaged entry. Exit 0 where there is none, 4 otherwise."""
+    from app.commands.journal import check as run
+
+    run(data, storage=storage, as_json=as_json)
+
+
+@journal.command()
+def show(
+    data: Annotated[Path, typer.Argument(help="The folder of an exchange.", exists=True, file_okay=False)],
+    start: Annotated[int, typer.Option("--from", min=1, help="The first entry.")] = 1,
+    most: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    storage: OtherStorage = None,
+) -> None:
+    """Print entries, one JSON document a line."""
+    from app.commands.journal import show as run
+
+    run(data, storage=storage, start=start, most=most)
 
 
 @app.command()

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from httpx2 import Client
-
 from app.auditing import Evidence, Verdict, gather, judge
+from app.client.answers import Expect
+from app.client.client import MeritClient
+from app.client.errors import Refused
 from app.clock import SetClock
 from app.community import Community, Profiles, read_community, read_profiles
 from app.founding import Founded, Keys, Member, found, member_key
@@ -19,10 +20,8 @@ from app.server import Serving, create_app
 from app.wiring import House, Places, build
 from contracts.local_evm import LocalEvm
 from exchange.agents import Alternative, need, output, supply, take_up
-from exchange.documents import order_to_document
-from exchange.order import Order, SignedOrder
+from exchange.order import Order
 from exchange.units import MicroPerKwh, Nano, Wh
-from identity.signature import sign
 from settlement.findings import Finding
 
 SETTING_UP_SECONDS = 7200
@@ -140,12 +139,15 @@ class Demo:
     def trade(self, tick: Callable[[int], None]) -> None:
         """Trade the whole day; `tick` hears the number of every delivery period that was settled."""
         market = self.founded.parameters.market
-        with Serving(self.app) as server, Client(base_url=server.url, timeout=30) as client:
+        expect = Expect(self.founded.deployment.chain_id, self.founded.parameters.domain.contract)
+        with Serving(self.app) as server, MeritClient(server.url, expect=expect, timeout=30) as reader:
+            reader.meta()
+            clients = {member.name: reader.with_key(member_key(member.name)) for member in self.founded.members}
             for index, start in enumerate(self._profiles.starts):
                 closure = market.gate_closure(start)
                 self.clock.set(closure - HANDED_IN_SECONDS)
                 for member in self.founded.members:
-                    self._hand_in(client, member, self._orders(member, index, start))
+                    self._hand_in(clients[member.name], member, self._orders(member, index, start))
                 self.clock.set(closure + 1)
                 self.house.heartbeat.beat(self.clock())
                 tick(index)
@@ -178,19 +180,11 @@ class Demo:
                 orders.append(make(asset.identity, energy, market, start, alternative, salt=index))
         return orders
 
-    def _hand_in(self, client: Client, member: Member, orders: list[Order]) -> None:
-        """Sign orders with the member's key and post them; anything but an acceptance fails the demo."""
-        if not orders:
-            return
-        separator = self.founded.parameters.domain.separator()
-        key = member_key(member.name)
-        documents = [order_to_document(SignedOrder(order, sign(order.digest(separator), key))) for order in orders]
-        answer = client.post("/v1/orders/batch", json={"orders": documents})
-        if answer.status_code != 200:
-            raise DemoFailed(f"the exchange answered {answer.status_code}: {answer.text}")
-        for result in answer.json()["results"]:
-            if result["status"] not in (200, 201):
-                raise DemoFailed(f"an order of {member.name} was refused: {result}")
+    def _hand_in(self, client: MeritClient, member: Member, orders: list[Order]) -> None:
+        """Hand orders in as the member; anything but a sound acknowledgement fails the demo."""
+        for answer in client.submit_many(orders):
+            if isinstance(answer, Refused):
+                raise DemoFailed(f"an order of {member.name} was refused: {answer}") from answer
 
     def _bill(self, member: Member) -> Bill:
         from settlement.statement import totals

@@ -22,6 +22,9 @@ from settlement.facts import Deposited, Withdrawn
 from settlement.lifecycle import State
 from settlement.statement import Statements
 
+_FOLLOWING_SECONDS = 0.2
+"""How long one who follows is behind at most, and how soon somebody takes over."""
+
 _log = logging.getLogger("merit.heartbeat")
 
 
@@ -59,7 +62,27 @@ class Heartbeat:
         self._block_time = block_time
         self._catch_up = catch_up
         self._sealed: set[SessionKey] = set()
+        self._leading = desk.decides
+        self._taken_in: object = None
         self._rebuild_statements()
+
+    def lead(self) -> bool:
+        """Say whether this process decides, having taken over where nobody does; else take in what another did.
+
+        Raises `JournalBroken` and `StoreBroken`.
+        """
+        if self._leading:
+            return True
+        leading = self._desk.take_over()
+        if not leading:
+            self._desk.follow()
+        standing = (self._store.cursor(), self._desk.look(lambda market, _: market.next_sequence))
+        if leading or standing != self._taken_in:
+            self._indexer.reload()
+            self._rebuild_statements()
+            self._taken_in = standing
+        self._leading = leading
+        return leading
 
     def beat(self, now: int) -> Beat:
         """Do everything that is due at `now`. Raises `EvmError` where the chain does not answer.
@@ -170,9 +193,15 @@ class HeartbeatThread:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every):
+        pause = 0.0
+        while not self._stop.wait(pause):
+            pause = self._every
             try:
                 now = self._desk.clock()
+                if not self._heartbeat.lead():
+                    pause = min(_FOLLOWING_SECONDS, self._every)
+                    self._heartbeat.last_error = None
+                    continue
                 if self._before is not None:
                     self._before(now)
                 beat = self._heartbeat.beat(now)

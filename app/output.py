@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 _WIDE = 200
+_PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+"""Names and paths are printed as they are, whatever brackets they hold."""
 
 
 class Output:
@@ -20,14 +22,14 @@ class Output:
     def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        self.err = Console(stderr=True, quiet=quiet, highlight=False)
-        out = Console(highlight=False)
+        self.err = Console(stderr=True, quiet=quiet, **_PLAIN)
+        out = Console(**_PLAIN)
         # Where nobody looks at a screen, lines are as long as they need to be.
-        self._out = out if out.is_terminal else Console(highlight=False, width=_WIDE)
+        self._out = out if out.is_terminal else Console(width=_WIDE, **_PLAIN)
 
     def say(self, text: str) -> None:
         """Tell people what is going on (standard error)."""
-        self.err.print(text)
+        self.err.print(text, soft_wrap=True)
 
     def result(self, document: dict[str, Any]) -> None:
         """Print the machine's result, if JSON is asked for."""

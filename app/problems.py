@@ -6,7 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9457
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -58,7 +58,10 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "malformed-cursor": (422, "Cursor malformed"),
     "parameters-differ": (503, "The exchange was started under other rules"),
     "journal-in-use": (503, "Another process writes to the journal"),
+    "not-the-sequencer": (503, "Another process decides"),
     "journal-broken": (503, "The exchange cannot write anything down"),
+    "overloaded": (503, "More at once than this exchange holds"),
+    "too-many-requests": (429, "Too many requests"),
     # settlement
     "settlement-refused": (409, "Refused by the settlement"),
     "book-unsound": (409, "Book does not hang together"),
@@ -81,7 +84,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "unknown-event": (503, "The contract logs what it should not"),
     "unreadable-batch": (503, "A settled batch cannot be read"),
     "chain-moved": (503, "The chain was reorganised while it was read"),
+    "lease-lost": (503, "Another submitter took over"),
     "store-of-another-chain": (503, "The store belongs to another chain"),
+    "store-broken": (503, "The store cannot be used"),
     "store-too-new": (503, "The store was written by a later version"),
     # the chain, and the way to it
     "evm-error": (502, "The chain failed"),
@@ -91,6 +96,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "node-refused": (502, "The node refused the question"),
     "wrong-chain": (503, "The node serves another chain"),
     "not-mined": (504, "Not mined in time"),
+    "fee-above-cap": (503, "The chain asks for more than may be paid"),
+    "chain-settings-refused": (503, "Chain settings not usable"),
+    "compiler-missing": (503, "The contracts cannot be compiled here"),
     "malformed-deployment": (503, "Deployment record malformed"),
     "record-error": (503, "The local chain's recording cannot be used"),
     "damaged-record": (503, "The local chain's recording is damaged"),
@@ -103,6 +111,8 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "Method not allowed here"),
     "body-too-large": (413, "Body too large"),
     "body-too-deep": (400, "Body nested too deeply"),
+    "timed-out": (503, "Not answered in time"),
+    "not-ready": (503, "Not ready"),
     "http-error": (500, "Request not answered"),
     "unexpected": (500, "Unexpected failure"),
 }
@@ -115,9 +125,14 @@ _MEANINGS = {
     "method-not-allowed": "There is something under this path, but not for this method.",
     "body-too-large": "The body is longer than this server reads.",
     "body-too-deep": "The body is nested deeper than anything that is asked for here, or not in UTF-8.",
+    "timed-out": "The answer took too long. What was asked for may still happen; asking again is harmless.",
+    "not-ready": "Something this server needs is missing; `missing` names each part with the reason.",
     "http-error": "The request was not answered, for the reason that its status gives.",
     "unexpected": "A fault of this server. Nothing that was acknowledged is lost; sending an order again is harmless.",
 }
+
+_PASSING = frozenset({"not-the-sequencer", "store-broken"})
+"""Refusals that are worth asking again after a second: another process may take over, a database may come back."""
 
 _CODES_BY_STATUS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
@@ -135,6 +150,8 @@ def problem_of(refusal: Exception) -> Document:
         (code for kind in type(refusal).__mro__ if (code := getattr(kind, "code", "")) in PROBLEMS), "unexpected"
     )
     members = {name: _plain(value) for name, value in vars(refusal).items() if not name.startswith("_")}
+    if code in _PASSING:
+        members["retry_after_seconds"] = 1
     return members | problem(code, str(refusal))
 
 
@@ -146,21 +163,26 @@ def problem(code: str, detail: str) -> Document:
 
 def problem_response(document: Document, headers: Mapping[str, str] | None = None) -> Response:
     """Return a problem as an answer; ASCII throughout, whatever the request held."""
-    return Response(json.dumps(document), document["status"], dict(headers or {}), MEDIA_TYPE)
+    again = document.get("retry_after_seconds")
+    headers = dict(headers or {}) | ({} if again is None else {"Retry-After": str(again)})
+    return Response(json.dumps(document), document["status"], headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Have `app` answer every refusal, every malformed request and every failure with a problem, and explain them."""
+def install(app: FastAPI, told: Callable[[Exception], Document] = problem_of) -> None:
+    """Have `app` answer every refusal, every malformed request and every failure with a problem, and explain them.
+
+    `told` makes the problem of a refusal, for who wants to count them.
+    """
+
+    async def on_refusal(_: Request, error: Exception) -> Response:
+        return problem_response(told(error))
+
     for root in REFUSALS:
-        app.add_exception_handler(root, _on_refusal)
+        app.add_exception_handler(root, on_refusal)
     app.add_exception_handler(RequestValidationError, _on_malformed_request)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_unexpected)
     app.include_router(_explanations())
-
-
-async def _on_refusal(_: Request, error: Exception) -> Response:
-    return problem_response(problem_of(error))
 
 
 async def _on_malformed_request(_: Request, error: Exception) -> Response:
@@ -177,9 +199,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return problem_response(document, error.headers)
 
 
-async def _on_unexpected(_: Request, __: Exception) -> Response:
+async def _on_unexpected(request: Request, _: Exception) -> Response:
     # What went wrong is in the server's log; it is nobody else's business.
-    return problem_response(problem("unexpected", "this server failed to answer; the operator's log says why"))
+    document = problem("unexpected", "this server failed to answer; the operator's log says why")
+    name = request.scope.get("request_id")
+    return problem_response(document if name is None else document | {"request": name})
 
 
 def _explanations() -> APIRouter:

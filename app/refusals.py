@@ -5,20 +5,32 @@ from app.community import CommunityRefused
 from app.demo import DemoFailed
 from app.exit_codes import Exit
 from app.founding import ExchangeFileUnusable
-from contracts.errors import EvmError, NodeRefused, NodeUnreachable, RecordError, WrongChain
+from contracts.errors import (
+    ChainSettingsRefused,
+    CompilerMissing,
+    EvmError,
+    NodeRefused,
+    NodeUnreachable,
+    RecordError,
+    WrongChain,
+)
+from exchange.effects.versioned import StorageUrlRefused
 from exchange.errors import ExchangeRefused
 from identity.errors import IdentityRefused
 from settlement.effects.errors import SettlementEffectError
 from settlement.errors import SettlementRefused
 
 _INVALID = (
+    ChainSettingsRefused,
     CommunityRefused,
+    CompilerMissing,
     ExchangeFileUnusable,
     ExchangeRefused,
     IdentityRefused,
     RecordError,
     SettlementEffectError,
     SettlementRefused,
+    StorageUrlRefused,
     OSError,
 )
 

@@ -1,6 +1,6 @@
-"""The exchange on HTTP: the rooms' routes under one roof, problems, limits, health, and the Swagger page."""
+"""The exchange on HTTP: the rooms' routes under one roof, problems, limits, health, events, and the Swagger page."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from threading import Thread
 from time import sleep
 from types import TracebackType
@@ -10,14 +10,29 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from uvicorn import Config, Server
 
+from app.bounds import Bounds
+from app.feed import Feed
+from app.figures import Figures
+from app.health import Health, health_router
 from app.limits import BodyLimit
-from app.problems import install, problem_of
+from app.metrics import HouseCollector, metrics_router
+from app.observe import Observe
+from app.openapi import describe
+from app.pressure import Pressure
+from app.problems import Document, install, problem_of
+from app.public_events import Sources
+from app.rate_limit import AddressLimit, Allowances
+from app.streams import stream_router
+from app.turnstile import Turnstile
 from app.version import NAME, installed_version
 from app.wiring import House
 from contracts.errors import EvmError
 from exchange.book import Book
 from exchange.delivery import SessionKey
+from exchange.effects.intake import Intake
 from exchange.effects.routes import exchange_router
+from exchange.market import Session
+from exchange.receipt import Receipt
 from exchange.units import Nano
 from settlement.effects.routes import settlement_document, settlement_router
 
@@ -26,20 +41,53 @@ Local energy, traded in signed orders, cleared at one price, settled by a contra
 
 Energy is in Wh, rates in millionths of the currency per kWh, amounts in billionths (nano), instants in unix seconds:
 whole numbers everywhere. `GET /v1/meta` says what to sign; `POST /v1/orders/typed-data` gives a wallet its payload.
+`GET /v1/events` streams what happens. Whatever is refused is answered with a problem (RFC 9457) of a stable code.
 """
 
+_MOST_CONNECTIONS = 4_000
+"""Beyond these a connection is turned away before anything is read from it, with a bare 503."""
 
-def create_app(house: House) -> FastAPI:
-    """Return the application that answers for `house`."""
+_ENDING_SECONDS = 10
+
+
+def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
+    """Return the application that answers for `house`, within `bounds`."""
+    bounds = Bounds() if bounds is None else bounds
     app: FastAPI = FastAPIOffline(
         title=NAME, version=installed_version(), description=_DESCRIPTION, redoc_url=None, root_path_in_servers=False
     )
-    install(app)
-    app.add_middleware(BodyLimit)
-    desk, store = house.desk, house.store
+    figures, health = Figures(), Health(house)
 
-    def settlement_of(key: SessionKey) -> dict[str, Any] | None:
-        return settlement_document(store, key)
+    def told(refusal: Exception) -> Document:
+        document = problem_of(refusal)
+        figures.problems[document["code"]] += 1
+        return document
+
+    install(app, told)
+    desk, store = house.desk, house.store
+    turnstile = Turnstile(
+        desk,
+        figures,
+        most_waiting=bounds.most_waiting_orders,
+        accounts=None if bounds.account is None else Allowances(bounds.account),
+        registry=lambda: house.indexer.state.registry,
+    )
+    # From the inside out: what is added later stands around what was added before.
+    app.add_middleware(Intake, submit=turnstile.submit, problem_of=told)
+    app.add_middleware(BodyLimit)
+    if bounds.address is not None:
+        app.add_middleware(AddressLimit, rate=bounds.address)
+    app.add_middleware(Pressure, bounds=bounds, figures=figures)
+    app.add_middleware(Observe, figures=figures)
+
+    def settlement_of(key: SessionKey) -> Document | None:
+        return settlement_document(store, key, house.preset.link)
+
+    def session_of(key: SessionKey) -> Session:
+        return desk.look(lambda market, _: market.session(key))
+
+    def receipt_of(digest: bytes) -> Receipt:
+        return desk.look(lambda market, _: market.session_of(digest).orders[digest].receipt)
 
     def book_of_trade(leaf: bytes) -> Book:
         return desk.book(desk.look(lambda _, trades: trades.find(leaf).trade.session))
@@ -52,7 +100,12 @@ def create_app(house: House) -> FastAPI:
 
     app.include_router(
         exchange_router(
-            desk, name=NAME, version=installed_version(), settlement_of=settlement_of, problem_of=problem_of
+            desk,
+            name=NAME,
+            version=installed_version(),
+            settlement_of=settlement_of,
+            problem_of=told,
+            submit=turnstile.submit,
         )
     )
     app.include_router(
@@ -63,11 +116,17 @@ def create_app(house: House) -> FastAPI:
             reserved=reserved,
             book_of_trade=book_of_trade,
             book_of_order=book_of_order,
+            link=house.preset.link,
         )
     )
+    feed = Feed(house.journal, Sources(session_of, receipt_of, settlement_of))
+    app.state.close_streams = feed.close
+    app.include_router(stream_router(feed, figures, bounds))
+    app.include_router(health_router(health))
+    app.include_router(metrics_router(HouseCollector(house, health, figures)))
 
     @app.get("/v1/health", tags=["meta"])
-    def health() -> dict[str, Any]:
+    def standing() -> dict[str, Any]:
         """Say whether the journal can be written and the chain answers, and how far both have come."""
         unsettled = desk.look(lambda market, _: sum(session.settled_at is None for session in market.sessions.values()))
         cursor = store.cursor()
@@ -82,13 +141,14 @@ def create_app(house: House) -> FastAPI:
         return {
             "status": "ok" if chain["answers"] and house.heartbeat.last_error is None else "degraded",
             "now": desk.clock(),
-            "journal": {"answers": True},
+            "journal": {"answers": True, "decides": desk.decides},
             "chain": chain,
             "sessions_unsettled": unsettled,
             "unfinished_batches": len(store.unfinished()),
             "last_error": house.heartbeat.last_error,
         }
 
+    describe(app)
     return app
 
 
@@ -96,9 +156,20 @@ class Serving(AbstractContextManager["Serving"]):
     """A server in a thread of this process, on the loopback or wherever `host` says."""
 
     def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> None:
-        config = Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+        config = Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=_ENDING_SECONDS,
+        )
+        self._app = app
         self._server = Server(config)
-        self._thread = Thread(target=self._server.run, name="http", daemon=True)
+        self._thread = Thread(target=self._run, name="http", daemon=True)
 
     @property
     def url(self) -> str:
@@ -115,6 +186,10 @@ class Serving(AbstractContextManager["Serving"]):
             sleep(0.01)
         return self
 
+    def _run(self) -> None:
+        with suppress(SystemExit):  # how uvicorn ends where it cannot listen; `__enter__` says so
+            self._server.run()
+
     def wait(self) -> None:
         """Wait until the server has ended."""
         while self._thread.is_alive():
@@ -123,6 +198,9 @@ class Serving(AbstractContextManager["Serving"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Answer what is under way, and end."""
+        """Answer what is under way, end every stream, and end."""
+        close_streams = getattr(self._app.state, "close_streams", None)
+        if close_streams is not None:
+            close_streams()
         self._server.should_exit = True
         self._thread.join()

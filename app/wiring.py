@@ -9,19 +9,20 @@ from typing import Self
 from app.clock import Clock
 from app.founding import Founded, Keys
 from app.heartbeat import Heartbeat
+from app.storage import JOURNAL_FILE, STORE_FILE, Storage
+from contracts.chains import ChainPreset, preset_of, read_overrides
 from contracts.errors import NodeRefused, WrongChain
 from contracts.evm import Evm
 from contracts.local_evm import LocalEvm
-from contracts.rpc_evm import RpcEvm
 from exchange.effects.desk import Desk
-from exchange.effects.journal import SqliteJournal
+from exchange.effects.journal import Journal
 from exchange.market import Market
 from exchange.units import Nano
 from identity.address import Address
 from identity.registry import Registry
 from settlement.effects.indexer import Indexer
 from settlement.effects.settlement_contract import SettlementContract
-from settlement.effects.sqlite_store import SqliteStore
+from settlement.effects.store import Store
 from settlement.effects.submitter import ChainSettings, Submitter
 
 
@@ -39,12 +40,17 @@ class Places:
     @property
     def journal(self) -> Path:
         """Everything the exchange took and decided."""
-        return self.folder / "journal.db"
+        return self.folder / JOURNAL_FILE
 
     @property
     def store(self) -> Path:
         """The outbox of batches and the chain's facts."""
-        return self.folder / "settlement.db"
+        return self.folder / STORE_FILE
+
+    @property
+    def chain_settings(self) -> Path:
+        """How chains are treated, where the operator wants it otherwise than this house."""
+        return self.folder / "chains.toml"
 
     @property
     def chain(self) -> Path:
@@ -57,9 +63,11 @@ class House:
     """A running exchange: every room built, nothing served yet. Close it, or use it as a context manager."""
 
     founded: Founded
+    preset: ChainPreset
     evm: Evm
     contract: SettlementContract
-    store: SqliteStore
+    journal: Journal
+    store: Store
     indexer: Indexer
     submitter: Submitter
     desk: Desk
@@ -84,8 +92,36 @@ class House:
 def open_chain(places: Places, founded: Founded, clock: Clock) -> Evm:
     """Return the chain an exchange was founded on: behind its node, or rebuilt from its recording in this process."""
     if founded.rpc is not None:
+        from contracts.rpc_evm import RpcEvm
+
         return RpcEvm(founded.rpc, expected_chain_id=founded.deployment.chain_id)
     return LocalEvm.reopen(places.chain, clock)
+
+
+def chain_preset(places: Places, chain_id: int, settings: Path | None = None) -> ChainPreset:
+    """Return how a chain is treated: as the file `settings` says, else `chains.toml` in the exchange's folder, else
+    as this house knows it. Raises `ChainSettingsRefused`.
+    """
+    if settings is None and not places.chain_settings.exists():
+        return preset_of(chain_id)
+    return read_overrides(settings or places.chain_settings).get(chain_id, preset_of(chain_id))
+
+
+def chain_settings(preset: ChainPreset, evm: Evm) -> ChainSettings:
+    """Return what the submitter needs to know of a chain. Raises `EvmError`."""
+    return ChainSettings(
+        chain_id=preset.chain_id,
+        confirmations=preset.confirmations,
+        legacy=preset.legacy,
+        most_in_flight=preset.most_in_flight,
+        free_gas=isinstance(evm, LocalEvm),  # in this process nobody pays, and execution is what is dear
+        max_fee_cap_wei=preset.max_fee_cap_wei,
+        priority_floor_wei=preset.priority_floor_wei,
+        base_fee_multiplier=preset.base_fee_multiplier,
+        gas_cap=preset.gas_cap_where(evm.block_gas()),
+        bump_percent=preset.bump_percent,
+        patience_seconds=preset.patience_seconds,
+    )
 
 
 def build(
@@ -95,26 +131,33 @@ def build(
     clock: Clock,
     evm: Evm,
     *,
-    confirmations: int = 0,
-    legacy: bool = False,
+    preset: ChainPreset | None = None,
+    storage: Storage | None = None,
 ) -> House:
-    """Build the exchange. Raises the rooms' refusals where a file, the chain or the rules do not fit together."""
+    """Build the exchange on a chain that is treated as `preset` says, or else `chain_preset`.
+
+    `storage` says where journal and store lie, if not in the exchange's folder. Where it is shared and another process
+    decides, this one follows: see `Heartbeat.lead`.
+
+    Raises the rooms' refusals where a file, the chain or the rules do not fit together.
+    """
     deployment = founded.deployment
+    preset = chain_preset(places, deployment.chain_id) if preset is None else preset
     if evm.chain_id != deployment.chain_id:
         raise WrongChain(deployment.chain_id, evm.chain_id)
     with ExitStack() as stack:
         contract = SettlementContract(evm, Address(deployment.settlement))
-        store = SqliteStore(places.store)
+        storage = Storage(places.folder, None) if storage is None else storage
+        journal = storage.open_journal()
+        stack.callback(journal.close)
+        store = storage.open_store()
         stack.callback(store.close)
-        indexer = Indexer(store, contract, confirmations=confirmations, start_block=deployment.block)
-        indexer.advance()
-        settings = ChainSettings(
-            chain_id=deployment.chain_id,
-            confirmations=confirmations,
-            legacy=legacy,
-            free_gas=isinstance(evm, LocalEvm),  # in this process nobody pays, and execution is what is dear
-        )
-        submitter = Submitter(store, contract, keys.operator, settings)
+        decides = journal.take_over()
+        indexer = Indexer(store, contract, confirmations=preset.confirmations, start_block=deployment.block)
+        if decides:
+            indexer.advance()
+        submitter = Submitter(store, contract, keys.operator, chain_settings(preset, evm))
+        stack.callback(submitter.release)
 
         def registry() -> Registry:
             return indexer.state.registry
@@ -128,14 +171,14 @@ def build(
                 raise NodeRefused("the time of a block", -32001, f"there is no block {number}")
             return block.timestamp
 
-        journal = SqliteJournal(places.journal)
-        stack.callback(journal.close)
         desk = Desk(journal, Market(), registry, credit, keys.receipts, clock)
         desk.open(founded.parameters)
         return House(
             founded=founded,
+            preset=preset,
             evm=evm,
             contract=contract,
+            journal=journal,
             store=store,
             indexer=indexer,
             submitter=submitter,

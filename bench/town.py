@@ -12,6 +12,7 @@ from itertools import islice
 from exchange.delivery import Market as Terms
 from exchange.delivery import Product
 from exchange.effects.desk import Desk
+from exchange.effects.entries import Damage
 from exchange.effects.journal import Journal
 from exchange.events import Event
 from exchange.market import Market
@@ -26,7 +27,7 @@ from identity.typed_data import Domain
 
 FIRST_START = 1_800_000_000
 PERIOD = 900
-CREDIT = Nano(1 << 60)
+CREDIT = Nano(10**15)
 
 
 @dataclass
@@ -57,6 +58,19 @@ class Forgetful:
     def read(self, start: int = 1) -> Iterator[tuple[int, Event]]:
         """Yield what it was given to replay."""
         return islice(enumerate(self.events, 1), start - 1, None)
+
+    @property
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def take_over(self) -> bool:
+        """Say yes."""
+        return True
+
+    def check(self) -> list[Damage]:
+        """Find nothing."""
+        return []
 
     def close(self) -> None:
         """Do nothing."""

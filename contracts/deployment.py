@@ -8,6 +8,7 @@ from typing import Any, Self
 from sha3 import keccak_256
 
 from contracts.artifacts import Artifact, load
+from contracts.chains import ChainPreset
 from contracts.errors import MalformedDeployment
 from contracts.evm import Evm, Receipt
 from contracts.json_rpc import MalformedValue, read_data, to_data
@@ -17,29 +18,51 @@ from contracts.transaction import sender_of
 DEFAULT_WITHDRAWAL_DELAY_SECONDS = 3 * 24 * 3600
 
 
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """The transaction that created a contract, and the block it stands in."""
+
+    transaction: bytes
+    block: int
+    block_hash: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """Where the contracts are, since which block, and what they were compiled from.
+    """Where the contracts are, since which block, what they were compiled from, and for whom.
 
-    `block` is the one that created Settlement: nothing of ours happened before. `code_digests` are Keccak-256 over the
-    runtime code on chain, by contract name (the token is there only if it was deployed along).
+    `block` is the one that created Settlement: nothing of ours happened before. `deployer` paid for all of it.
+    `creations`, and `code_digests`, which are Keccak-256 over the runtime code on chain, are by contract name (the
+    token is there only if it was deployed along).
     """
 
     chain_id: int
     settlement: bytes
     token: bytes
     admin: bytes
+    deployer: bytes
     withdrawal_delay_seconds: int
     block: int
     block_hash: bytes
     compiler: str
+    evm_version: str
     source_digest: str
+    creations: Mapping[str, Creation]
     code_digests: Mapping[str, bytes]
+
+    def address_of(self, name: str) -> bytes:
+        """Return where the contract of this name stands."""
+        return {"Settlement": self.settlement, "TestEuro": self.token}[name]
+
+    def arguments_of(self, name: str) -> tuple[Any, ...]:
+        """Return what the contract's constructor was given."""
+        return {"Settlement": (self.token, self.admin, self.withdrawal_delay_seconds), "TestEuro": ()}[name]
 
     def to_json(self) -> str:
         """Return the record as sorted, indented JSON; bytes are hex."""
         plain = {name: to_data(value) if isinstance(value, bytes) else value for name, value in asdict(self).items()}
         plain["code_digests"] = {name: to_data(digest) for name, digest in self.code_digests.items()}
+        plain["creations"] = {name: creation_to_document(creation) for name, creation in self.creations.items()}
         return json.dumps(plain, indent=2, sort_keys=True) + "\n"
 
     @classmethod
@@ -64,42 +87,51 @@ def deploy(
     admin: bytes | None = None,
     token: bytes | None = None,
     withdrawal_delay_seconds: int = DEFAULT_WITHDRAWAL_DELAY_SECONDS,
-    legacy: bool = False,
+    preset: ChainPreset | None = None,
 ) -> Deployment:
     """Deploy Settlement over `token`, and before it a test euro if no token is given; `key` pays.
 
-    The admin is whoever pays, unless another is named. Waits until everything is mined; raises `EvmError`.
+    The admin is whoever pays, unless another is named. `preset` is as for `transact`. Waits until everything is mined;
+    raises `EvmError`.
     """
     settlement = load("Settlement")
-    digests: dict[str, bytes] = {}
+    receipts: dict[str, Receipt] = {}
     if token is None:
-        euro = _created(transact(evm, key, None, constructor(load("TestEuro")), legacy=legacy))
-        token, digests["TestEuro"] = euro, code_digest(evm, euro)
+        receipts["TestEuro"] = transact(evm, key, None, constructor(load("TestEuro")), preset=preset)
+        token = _created(receipts["TestEuro"])
     admin = sender_of(key) if admin is None else admin
-    receipt = transact(evm, key, None, constructor(settlement, token, admin, withdrawal_delay_seconds), legacy=legacy)
-    digests["Settlement"] = code_digest(evm, _created(receipt))
+    receipt = transact(evm, key, None, constructor(settlement, token, admin, withdrawal_delay_seconds), preset=preset)
+    receipts["Settlement"] = receipt
     return Deployment(
         chain_id=evm.chain_id,
         settlement=_created(receipt),
         token=token,
         admin=admin,
+        deployer=sender_of(key),
         withdrawal_delay_seconds=withdrawal_delay_seconds,
         block=receipt.block_number,
         block_hash=receipt.block_hash,
         compiler=settlement.compiler,
+        evm_version=settlement.evm_version,
         source_digest=settlement.source_digest,
-        code_digests=digests,
+        creations={name: Creation(each.tx_hash, each.block_number, each.block_hash) for name, each in receipts.items()},
+        code_digests={name: code_digest(evm, _created(each)) for name, each in receipts.items()},
     )
 
 
 def constructor(artifact: Artifact, *arguments: Any) -> bytes:
     """Return the input of the transaction that creates the contract: its bytecode and the encoded arguments."""
+    return artifact.bytecode + encode_arguments(artifact, *arguments)
+
+
+def encode_arguments(artifact: Artifact, *arguments: Any) -> bytes:
+    """Return the arguments of the contract's constructor, ABI-encoded."""
     from eth_abi.abi import encode
 
     inputs: list[dict[str, Any]] = next(
         (entry["inputs"] for entry in artifact.abi if entry["type"] == "constructor"), []
     )
-    return artifact.bytecode + encode([each["type"] for each in inputs], arguments)
+    return encode([each["type"] for each in inputs], arguments)
 
 
 def code_digest(evm: Evm, address: bytes) -> bytes:
@@ -110,10 +142,27 @@ def code_digest(evm: Evm, address: bytes) -> bytes:
 
 def stands(evm: Evm, deployment: Deployment) -> bool:
     """Say whether the chain is the one recorded, and holds at the recorded addresses the code recorded."""
-    places = {"Settlement": deployment.settlement, "TestEuro": deployment.token}
     return evm.chain_id == deployment.chain_id and all(
-        code_digest(evm, places[name]) == digest for name, digest in deployment.code_digests.items()
+        code_digest(evm, deployment.address_of(name)) == digest for name, digest in deployment.code_digests.items()
     )
+
+
+def creation_to_document(creation: Creation) -> dict[str, Any]:
+    """Return a creation as plain values for JSON."""
+    return {
+        "transaction": to_data(creation.transaction),
+        "block": creation.block,
+        "block_hash": to_data(creation.block_hash),
+    }
+
+
+def creation_from_document(document: Any) -> Creation:
+    """Read what `creation_to_document` wrote; raises `MalformedDeployment`."""
+    if not isinstance(document, dict) or document.keys() != {"transaction", "block", "block_hash"}:
+        raise MalformedDeployment("a creation is a transaction, a block and its hash")
+    if type(document["block"]) is not int or document["block"] < 0:
+        raise MalformedDeployment("the block of a creation is not a whole number")
+    return Creation(read_data(document["transaction"], 32), document["block"], read_data(document["block_hash"], 32))
 
 
 def _created(receipt: Receipt) -> bytes:
@@ -122,8 +171,8 @@ def _created(receipt: Receipt) -> bytes:
 
 
 _NUMBERS = ("chain_id", "withdrawal_delay_seconds", "block")
-_TEXTS = ("compiler", "source_digest")
-_LENGTHS = {"settlement": 20, "token": 20, "admin": 20, "block_hash": 32}
+_TEXTS = ("compiler", "evm_version", "source_digest")
+_LENGTHS = {"settlement": 20, "token": 20, "admin": 20, "deployer": 20, "block_hash": 32}
 
 
 def _typed(found: dict[str, Any]) -> dict[str, Any]:
@@ -133,10 +182,13 @@ def _typed(found: dict[str, Any]) -> dict[str, Any]:
     for name in _TEXTS:
         if not isinstance(found[name], str):
             raise MalformedDeployment(f"{name} is not text")
-    digests = found["code_digests"]
+    digests, creations = found["code_digests"], found["creations"]
     if not isinstance(digests, dict) or not {"Settlement"} <= digests.keys() <= {"Settlement", "TestEuro"}:
         raise MalformedDeployment("code_digests are not by contract name")
+    if not isinstance(creations, dict) or creations.keys() != digests.keys():
+        raise MalformedDeployment("creations and code_digests are not of the same contracts")
     return found | {
         **{name: read_data(found[name], length) for name, length in _LENGTHS.items()},
         "code_digests": {name: read_data(digest, 32) for name, digest in digests.items()},
+        "creations": {name: creation_from_document(creation) for name, creation in creations.items()},
     }

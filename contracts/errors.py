@@ -7,7 +7,10 @@ EvmError                    evm-error
 ├── NodeRefused             node-refused
 ├── WrongChain              wrong-chain
 ├── NotMined                not-mined
+├── FeeAboveCap             fee-above-cap
+├── ChainSettingsRefused    chain-settings-refused
 ├── MalformedDeployment     malformed-deployment
+├── CompilerMissing         compiler-missing
 └── RecordError             record-error
     ├── DamagedRecord       damaged-record
     ├── RecordInUse         record-in-use
@@ -107,6 +110,28 @@ class NotMined(EvmError):
         self.seconds = seconds
 
 
+class FeeAboveCap(EvmError):
+    """The chain asks for a higher fee than the settings allow. Fees are in wei per gas."""
+
+    code = "fee-above-cap"
+
+    def __init__(self, needed: int, cap: int) -> None:
+        super().__init__(f"the chain asks for {needed} wei per gas, and the cap is {cap}")
+        self.needed = needed
+        self.cap = cap
+
+
+class ChainSettingsRefused(EvmError):
+    """The file of chain settings cannot be used."""
+
+    code = "chain-settings-refused"
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"{place}: {why}")
+        self.place = place
+        self.why = why
+
+
 class MalformedDeployment(EvmError):
     """The text is not the record of a deployment."""
 
@@ -115,6 +140,15 @@ class MalformedDeployment(EvmError):
     def __init__(self, why: str) -> None:
         super().__init__(f"not a deployment record: {why}")
         self.why = why
+
+
+class CompilerMissing(EvmError):
+    """The contracts cannot be compiled here: Vyper is not installed."""
+
+    code = "compiler-missing"
+
+    def __init__(self) -> None:
+        super().__init__("vyper is not installed: install vyper==0.4.3, or compare with the committed artifacts")
 
 
 class RecordError(EvmError):

@@ -103,6 +103,9 @@ class Evm(Protocol):
     def calldata(self, tx_hash: bytes) -> bytes | None:
         """Return the input of a transaction, or None if it is unknown."""
 
+    def block_gas(self) -> int:
+        """Return how much gas the newest block could hold."""
+
     def base_fee(self) -> int:
         """Return the base fee per gas of the newest block; 0 on a chain without EIP-1559."""
 

@@ -189,6 +189,11 @@ class LocalEvm:
                 return None
             return next(bytes(t.data) for t in self._blocks[receipt.block_number].transactions if t.hash == tx_hash)
 
+    def block_gas(self) -> int:
+        """Return how much gas every block can hold."""
+        with self._lock:
+            return self._blocks[-1].header.gas_limit
+
     def base_fee(self) -> int:
         """Return the base fee per gas of the newest block; it falls by an eighth with every near-empty block."""
         with self._lock:

@@ -115,6 +115,12 @@ class RpcEvm:
         found = self._ask(method, [to_data(tx_hash)])
         return None if found is None else _read(method, lambda answer: read_data(answer["input"]), found)
 
+    def block_gas(self) -> int:
+        """Return how much gas the newest block could hold."""
+        method = "eth_getBlockByNumber"
+        found = self._ask(method, ["latest", False])
+        return _read(method, lambda block: read_quantity(block["gasLimit"]), found)
+
     def base_fee(self) -> int:
         """Return the base fee per gas of the newest block; 0 on a chain without EIP-1559."""
         method = "eth_getBlockByNumber"
@@ -134,6 +140,18 @@ class RpcEvm:
     def gas_price(self) -> int:
         """Return the gas price the node suggests."""
         return _read("eth_gasPrice", read_quantity, self._ask("eth_gasPrice", []))
+
+    def lend(self, to: bytes, wei: int) -> bytes | None:
+        """Ask a node for play to send `wei` from an account it holds the key of; return the transaction's hash.
+
+        None where the node holds no key.
+        """
+        method = "eth_sendTransaction"
+        accounts = self._ask("eth_accounts", [])
+        if not isinstance(accounts, list) or not accounts:
+            return None
+        sent = self._ask(method, [{"from": accounts[0], "to": to_data(to), "value": to_quantity(wei)}])
+        return _read(method, _hash, sent)
 
     def _ask(self, method: str, params: list[Any]) -> Any:
         """Ask the node once it is known to serve the right chain."""

@@ -6,6 +6,7 @@ The operator's batches do not go this way: what must survive a crash is written 
 import time
 from collections.abc import Callable
 
+from contracts.chains import ChainPreset, preset_of
 from contracts.errors import NotMined, Reverted
 from contracts.evm import Evm, Receipt
 from contracts.transaction import sender_of, sign
@@ -19,18 +20,22 @@ def transact(
     to: bytes | None,
     data: bytes,
     *,
-    legacy: bool = False,
+    preset: ChainPreset | None = None,
     deadline_seconds: int = 120,
     pause: Callable[[float], None] = time.sleep,
 ) -> Receipt:
     """Estimate, sign, send, and wait for the receipt.
 
-    The gas limit is a quarter above the estimate; the fee leaves room for the base fee to double. Raises `Reverted`,
-    before anything is paid where the estimate already shows it; `TransactionRefused`; `NotMined` after the deadline.
+    The gas limit is a quarter above the estimate; `preset` says what kind of transaction the chain takes and what may
+    be offered, else what the house knows of the chain. Raises `Reverted`, before anything is paid where the estimate
+    already shows it; `FeeAboveCap`; `TransactionRefused`; `NotMined` after the deadline.
     """
+    preset = preset_of(evm.chain_id) if preset is None else preset
     sender = sender_of(key)
     estimate = evm.estimate_gas(sender, to, data)
-    tip = evm.priority_fee()
+    # a legacy chain may know no base fee, and others need no gas price
+    base_fee, price = (0, evm.gas_price()) if preset.legacy else (evm.base_fee(), 0)
+    max_fee, tip = preset.fee(base_fee=base_fee, tip=evm.priority_fee(), gas_price=price)
     signed = sign(
         key,
         chain_id=evm.chain_id,
@@ -38,17 +43,25 @@ def transact(
         to=to,
         data=data,
         gas=estimate + (estimate >> 2),
-        max_fee=evm.gas_price() if legacy else 2 * evm.base_fee() + tip,
+        max_fee=max_fee,
         priority_fee=tip,
-        legacy=legacy,
+        legacy=preset.legacy,
     )
     evm.send_raw(signed.raw)
-    waited = 0.0
-    while (receipt := evm.receipt(signed.hash)) is None:
-        if waited >= deadline_seconds:
-            raise NotMined(signed.hash, deadline_seconds)
-        pause(_STEP_SECONDS)
-        waited += _STEP_SECONDS
+    receipt = wait_for(evm, signed.hash, deadline_seconds=deadline_seconds, pause=pause)
     if not receipt.ok:
         raise Reverted(f"transaction 0x{signed.hash.hex()} in block {receipt.block_number}")
+    return receipt
+
+
+def wait_for(
+    evm: Evm, tx_hash: bytes, *, deadline_seconds: int = 120, pause: Callable[[float], None] = time.sleep
+) -> Receipt:
+    """Wait for the receipt of a transaction that was sent. Raises `NotMined` after the deadline."""
+    waited = 0.0
+    while (receipt := evm.receipt(tx_hash)) is None:
+        if waited >= deadline_seconds:
+            raise NotMined(tx_hash, deadline_seconds)
+        pause(_STEP_SECONDS)
+        waited += _STEP_SECONDS
     return receipt

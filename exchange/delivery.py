@@ -15,6 +15,8 @@ class Product(IntEnum):
 
     SPOT = 1
 
+    __hash__ = int.__hash__  # an enumeration's own is slow, and sessions are looked up all the time
+
 
 class Mechanism(IntEnum):
     """How a session is cleared; the number stands in the session's parameters."""

@@ -20,7 +20,10 @@
     ├── CursorMalformed           malformed-cursor
     ├── ParametersDiffer          parameters-differ
     ├── JournalInUse              journal-in-use
-    └── JournalBroken             journal-broken
+    ├── JournalBroken             journal-broken
+    ├── NotTheSequencer           not-the-sequencer
+    ├── Overloaded                overloaded
+    └── TooManyRequests           too-many-requests
 
 A bad signature, an unknown asset and a missing authority are refused by the identity room.
 """
@@ -237,3 +240,34 @@ class JournalBroken(ExchangeRefused):
     def __init__(self, why: str, sequence: int | None = None) -> None:
         super().__init__(why if sequence is None else f"entry {sequence}: {why}")
         self.sequence = sequence
+
+
+class NotTheSequencer(ExchangeRefused):
+    """Another process of this exchange takes orders and decides; this one answers questions, and waits to take over."""
+
+    code = "not-the-sequencer"
+
+    def __init__(self) -> None:
+        super().__init__("another process of this exchange decides at present; ask again, or ask that one")
+
+
+class Overloaded(ExchangeRefused):
+    """More waits to be answered than this exchange holds at once; nothing was begun, and asking again is harmless."""
+
+    code = "overloaded"
+
+    def __init__(self, what: str, most: int, retry_after_seconds: int = 1) -> None:
+        super().__init__(f"{most} {what} at once are as many as this exchange holds; ask again shortly")
+        self.most = most
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyRequests(ExchangeRefused):
+    """The account or the address asks more often than the exchange answers it; nothing was begun."""
+
+    code = "too-many-requests"
+
+    def __init__(self, who: str, retry_after_seconds: int) -> None:
+        super().__init__(f"this {who} asks too often; ask again in {retry_after_seconds} s")
+        self.who = who
+        self.retry_after_seconds = retry_after_seconds

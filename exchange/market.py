@@ -5,6 +5,7 @@ the event that should happen, or refuse. `apply` is the only method that changes
 through it gives the same state again.
 """
 
+from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -31,9 +32,11 @@ from exchange.events import (
 from exchange.events import (
     GateClosed as GateClosedEvent,
 )
-from exchange.order import Order, Side, SignedOrder, cancellation_digest
+from exchange.order import Order, SignedOrder, cancellation_digest
+from exchange.own_orders import OwnOrders
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
+from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState, Step, after, follows
 from exchange.units import Nano
 from identity.address import to_address
@@ -64,12 +67,17 @@ class Market:
 
     def __init__(self) -> None:
         self.sessions: dict[SessionKey, Session] = {}
+        self.in_order: list[
+            SessionKey
+        ] = []  # the sessions' keys, ascending: sorting them anew is for nobody to wait for
         self.next_sequence = 1
         self._parameters: Parameters | None = None
         self._separator = b""
+        self._parameters_hash = b""
         self._session_of: dict[bytes, SessionKey] = {}
         self._reserved: dict[int, int] = {}
-        self._live_by_account: dict[tuple[SessionKey, int], dict[bytes, Order]] = {}
+        self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
+        self._uncleared: dict[SessionKey, None] = {}
 
     @property
     def parameters(self) -> Parameters:
@@ -103,6 +111,11 @@ class Market:
             raise UnknownOrder(digest)
         return self.sessions[key]
 
+    def stands(self, digest: bytes) -> bool:
+        """Whether this order was taken, and not taken back."""
+        key = self._session_of.get(digest)
+        return key is not None and digest not in self.sessions[key].cancelled
+
     def held(self, digest: bytes) -> OrderAccepted | None:
         """Return the acceptance of this order, if it was ever taken."""
         key = self._session_of.get(digest)
@@ -115,11 +128,7 @@ class Market:
     def due(self, now: int) -> list[Session]:
         """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order."""
         closes = self.parameters.market.gate_closure
-        return [
-            session
-            for key, session in sorted(self.sessions.items())
-            if session.state in (SessionState.OPEN, SessionState.CLOSED) and closes(key.delivery_start) <= now
-        ]
+        return [self.sessions[key] for key in sorted(self._uncleared) if closes(key.delivery_start) <= now]
 
     # Decisions
 
@@ -132,23 +141,26 @@ class Market:
         receipt: Callable[[bytes, int, int], Receipt],
         sequence: int,
         now: int,
+        known: Recovered | None = None,
     ) -> OrderAccepted:
         """Decide on an incoming order that is not held yet: accept it as number `sequence`, or refuse it.
 
-        `credit` tells what an account could withdraw at once; `receipt` signs the acknowledgement.
+        `credit` tells what an account could withdraw at once; `receipt` signs the acknowledgement; `known` is what was
+        recovered of this very order before, under this market's separator.
         """
         order = signed.order
-        digest = order.digest(self._separator)
-        signer = recover(digest, signed.signature)
+        known = recovered(signed, order.digest(self._separator)) if known is None else known
+        digest, signer = known.digest, known.must_be_signed()
         standing = admit(order, signer, self.parameters, registry, now)
-        session = self.sessions.get(order.session)
+        key = order.session
+        session = self.sessions.get(key)
         if session is not None:
             if not follows(session.state, Step.ORDER):
                 raise GateClosed(self.parameters.market.gate_closure(order.delivery_start))
             if digest in session.cancelled:
                 raise OrderCancelledBefore(digest)
         account = standing.account.number
-        self._refuse_own_crossing(order, account)
+        self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
         if order.most_it_can_cost > free:
             raise ShortOfCollateral(order.most_it_can_cost, free)
@@ -200,7 +212,7 @@ class Market:
             resting.append(resting_order(accepted, self.parameters))
         clearing = clear(resting, session=key, fee=self.parameters.market.fee)
         return SessionCleared(
-            session=key, clearing=clearing, excluded=tuple(sorted(excluded)), parameters=self.parameters.hash(), at=now
+            session=key, clearing=clearing, excluded=tuple(sorted(excluded)), parameters=self._parameters_hash, at=now
         )
 
     # The fold
@@ -211,14 +223,20 @@ class Market:
             case ParametersSet():
                 self._parameters = event.parameters
                 self._separator = event.parameters.domain.separator()
+                self._parameters_hash = event.parameters.hash()
             case OrderAccepted():
                 self._accept(event)
             case OrderCancelled():
                 session = self.sessions[event.session]
                 session.state = after(session.state, Step.CANCEL)
                 accepted = session.orders[event.digest]
+                assert event.digest not in session.cancelled, "an order is taken back once"
                 session.cancelled[event.digest] = event
-                del self._live_by_account[event.session, accepted.account][event.digest]
+                order = accepted.signed.order
+                own = self._own_orders[event.session, accepted.account]
+                own.remove(order, event.digest, self.parameters.home_of(order.asset))
+                if not own:
+                    del self._own_orders[event.session, accepted.account]
                 self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
             case GateClosedEvent():
                 session = self.sessions[event.session]
@@ -236,12 +254,20 @@ class Market:
 
     def _accept(self, event: OrderAccepted) -> None:
         order = event.signed.order
-        session = self.sessions.setdefault(order.session, Session(order.session))
+        key = order.session
+        session = self.sessions.get(key)
+        if session is None:
+            session = self.sessions[key] = Session(key)
+            insort(self.in_order, key)
+            self._uncleared[key] = None
         session.state = after(session.state, Step.ORDER)
         assert event.digest not in session.orders, "an order is taken once"
         session.orders[event.digest] = event
-        self._session_of[event.digest] = order.session
-        self._live_by_account.setdefault((order.session, event.account), {})[event.digest] = order
+        self._session_of[event.digest] = session.key
+        own = self._own_orders.get((session.key, event.account))
+        if own is None:
+            own = self._own_orders[session.key, event.account] = OwnOrders()
+        own.add(order, event.digest, self.parameters.home_of(order.asset))
         self._reserve(event.account, order.most_it_can_cost)
         self.next_sequence = event.receipt.sequence + 1
 
@@ -249,12 +275,13 @@ class Market:
         session = self.sessions[event.session]
         session.state = after(session.state, Step.CLEAR)
         session.cleared = event
+        del self._uncleared[event.session]
         for accepted in session.live():
             self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
         for account, cost in _costs(session, event.clearing).items():
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
-            self._live_by_account.pop((event.session, account), None)
+            self._own_orders.pop((event.session, account), None)
 
     def _reserve(self, account: int, nano: int) -> None:
         reserved = self._reserved.get(account, 0) + nano
@@ -264,13 +291,12 @@ class Market:
         else:
             self._reserved.pop(account, None)
 
-    def _refuse_own_crossing(self, order: Order, account: int) -> None:
-        home, fee = self.parameters.home_of(order.asset), self.parameters.market.fee
-        for digest, other in self._live_by_account.get((order.session, account), {}).items():
-            if other.side is not order.side and self.parameters.home_of(other.asset) != home:
-                bid, offer = (order, other) if order.side is Side.BID else (other, order)
-                if bid.limit - fee >= offer.limit:
-                    raise OwnCrossing(digest)
+    def _refuse_own_crossing(self, order: Order, key: SessionKey, account: int) -> None:
+        own = self._own_orders.get((key, account))
+        if own is not None:
+            other = own.crossing(order, self.parameters.home_of(order.asset), self.parameters.market.fee)
+            if other is not None:
+                raise OwnCrossing(other)
 
 
 def resting_order(accepted: OrderAccepted, parameters: Parameters) -> Resting:

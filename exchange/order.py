@@ -31,6 +31,8 @@ class Side(IntEnum):
     BID = 0
     OFFER = 1
 
+    __hash__ = int.__hash__  # an enumeration's own is slow
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:

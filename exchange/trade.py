@@ -1,6 +1,6 @@
 """A trade: what two orders agreed, and its leaf in the tree that the contract computes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exchange.delivery import SessionKey
 from exchange.units import MicroPerKwh, Nano, Wh, amount
@@ -9,6 +9,8 @@ from identity.typed_data import word
 
 LEAF_TYPES = ("uint256", "bytes32", "bytes32", "uint256", "int256", "uint256")
 """The ABI types of a leaf's values: session, bid, offer, energy, rate, fee rate."""
+
+_WORD = 1 << 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,7 @@ class Trade:
     energy: Wh
     rate: MicroPerKwh
     fee_rate: MicroPerKwh
+    _leaf: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def value(self) -> Nano:
@@ -41,14 +44,15 @@ class Trade:
         return Nano(self.value + self.fee)
 
     def leaf(self) -> bytes:
-        """Return the trade's name: its leaf hash, keccak(keccak(abi.encode(...))) as OpenZeppelin's trees have it."""
-        return keccak(
-            keccak(
-                word(self.session.number)
-                + self.bid
-                + self.offer
-                + word(self.energy)
-                + word(self.rate)
-                + word(self.fee_rate)
-            )
-        )
+        """Return the trade's name: its leaf hash, keccak(keccak(abi.encode(...))) as OpenZeppelin's trees have it.
+
+        It is asked for several times on the way from the clearing to the chain, and worked out once.
+        """
+        if self._leaf is None:
+            object.__setattr__(self, "_leaf", self._hashed())
+            assert self._leaf is not None
+        return self._leaf
+
+    def _hashed(self) -> bytes:
+        quantities = (self.energy % _WORD << 512) + (self.rate % _WORD << 256) + self.fee_rate % _WORD  # three words
+        return keccak(keccak(word(self.session.number) + self.bid + self.offer + quantities.to_bytes(96, "big")))

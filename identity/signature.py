@@ -52,11 +52,25 @@ def recover(digest: bytes, signature: bytes) -> Address:
     return Address(keccak(key.format(compressed=False)[1:])[12:])
 
 
+class Signer:
+    """A private key ready to sign often: preparing it costs as much as a signature."""
+
+    __slots__ = ("_key", "address")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = PrivateKey(key)
+        self.address = Address(keccak(self._key.public_key.format(compressed=False)[1:])[12:])
+
+    def sign(self, digest: bytes) -> bytes:
+        """Return the compact signature of `digest` (RFC 6979: no randomness)."""
+        return compact(self._key.sign_recoverable(digest, hasher=None))
+
+
 def sign(digest: bytes, key: bytes) -> bytes:
-    """Return the compact signature of `digest` by the 32-byte private `key` (RFC 6979: no randomness)."""
+    """Return the compact signature of `digest` by the 32-byte private `key`."""
     return compact(PrivateKey(key).sign_recoverable(digest, hasher=None))
 
 
 def address_of(key: bytes) -> Address:
     """Return the address of the 32-byte private `key`."""
-    return Address(keccak(PrivateKey(key).public_key.format(compressed=False)[1:])[12:])
+    return Signer(key).address

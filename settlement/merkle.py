@@ -6,6 +6,7 @@ Leaves are double hashes of encoded values (the caller's affair), so no inner no
 https://github.com/OpenZeppelin/merkle-tree
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from identity.hashing import keccak
@@ -36,7 +37,6 @@ class Tree:
     def __init__(self, leaves: Iterable[bytes]) -> None:
         self.leaves = tuple(sorted(leaves))
         self._nodes = _nodes(self.leaves)
-        self._places = {leaf: len(self._nodes) - 1 - index for index, leaf in enumerate(self.leaves)}
 
     @property
     def root(self) -> bytes:
@@ -44,11 +44,11 @@ class Tree:
         return self._nodes[0] if self._nodes else EMPTY_ROOT
 
     def __contains__(self, leaf: bytes) -> bool:
-        return leaf in self._places
+        return self._place(leaf) is not None
 
     def proof(self, leaf: bytes) -> tuple[bytes, ...]:
         """Return the siblings of `leaf` from the bottom up; raises `NotInTree`."""
-        place = self._places.get(leaf)
+        place = self._place(leaf)
         if place is None:
             raise NotInTree(leaf)
         siblings = []
@@ -58,12 +58,17 @@ class Tree:
             place = place - 1 >> 1
         return tuple(siblings)
 
+    def _place(self, leaf: bytes) -> int | None:
+        index = bisect_left(self.leaves, leaf)
+        return len(self._nodes) - 1 - index if self.leaves[index : index + 1] == (leaf,) else None
+
 
 def _nodes(leaves: Sequence[bytes]) -> list[bytes]:
     inner = max(len(leaves) - 1, 0)
     nodes = [b""] * inner + list(reversed(leaves))
     for place in range(inner - 1, -1, -1):
-        nodes[place] = _parent(nodes[2 * place + 1], nodes[2 * place + 2])
+        one, other = nodes[2 * place + 1], nodes[2 * place + 2]
+        nodes[place] = keccak(one + other if one < other else other + one)  # `_parent`, without the call
     return nodes
 
 

@@ -56,26 +56,27 @@ class Totals:
 
 @dataclass(slots=True)
 class Statements:
-    """The lines of every account, in the order of the sessions and facts that were added."""
+    """The lines of every account."""
 
     _lines: dict[int, list[Line]] = field(default_factory=dict)
 
     def add_book(self, book: Book) -> None:
         """Add the lines of one cleared session."""
         clearing, start = book.cleared.clearing, book.key.delivery_start
+        number = book.key.number  # one value for all lines: there are millions of them
         account_of = {order.digest: order.account for order in book.orders}
         for trade in clearing.trades:
-            self._add(account_of[trade.bid], _of_trade(LineKind.BOUGHT, trade, Nano(-trade.cost)))
-            self._add(account_of[trade.offer], _of_trade(LineKind.SOLD, trade, trade.value))
+            self._add(account_of[trade.bid], _of_trade(LineKind.BOUGHT, trade, number, Nano(-trade.cost)))
+            self._add(account_of[trade.offer], _of_trade(LineKind.SOLD, trade, number, trade.value))
             if trade.fee:
-                self._add(book.parameters.market.fee_account, _of_trade(LineKind.FEE, trade, trade.fee))
+                self._add(book.parameters.market.fee_account, _of_trade(LineKind.FEE, trade, number, trade.fee))
         for use in clearing.own_uses:
             self._add(
                 account_of[use.bid],
                 Line(
                     kind=LineKind.OWN_USE,
                     at=start,
-                    session=book.key.number,
+                    session=number,
                     reference=use.bid,
                     energy=use.energy,
                     rate=None,
@@ -93,8 +94,12 @@ class Statements:
             self._add(fact.account, _of_tokens(LineKind.WITHDRAWAL, witnessed.tx_hash, at, Nano(-fact.amount)))
 
     def lines(self, account: int, begin: int = 0, end: int = 1 << 40) -> list[Line]:
-        """Return an account's lines from `begin` up to but without `end` (unix seconds)."""
-        return [line for line in self._lines.get(account, ()) if begin <= line.at < end]
+        """Return an account's lines from `begin` up to but without `end` (unix seconds), by time and then session.
+
+        Lines of one instant without a session come first; so the order does not depend on what was heard of first.
+        """
+        found = [line for line in self._lines.get(account, ()) if begin <= line.at < end]
+        return sorted(found, key=lambda line: (line.at, -1 if line.session is None else line.session))
 
     def _add(self, account: int, line: Line) -> None:
         self._lines.setdefault(account, []).append(line)
@@ -123,11 +128,11 @@ def totals(lines: Iterable[Line]) -> Totals:
     )
 
 
-def _of_trade(kind: LineKind, trade: Trade, amount: Nano) -> Line:
+def _of_trade(kind: LineKind, trade: Trade, session: int, amount: Nano) -> Line:
     return Line(
         kind=kind,
         at=trade.session.delivery_start,
-        session=trade.session.number,
+        session=session,
         reference=trade.leaf(),
         energy=trade.energy if kind is not LineKind.FEE else Wh(0),
         rate=trade.rate,

@@ -12,10 +12,22 @@ from app.demo import Bill, Day, Demo, prepare
 from app.output import Output
 from app.street import street_file
 from app.verdict_view import show_verdict
-from app.wiring import Places
 from exchange.units import Nano, in_cents, per_kwh, to_decimal
 
-_MADE_BY_US = {"exchange.json", "journal.db", "settlement.db", "chain.jsonl", "keys"}
+_MARK = "made-by-demo"
+"""A file that says that a folder may be thrown away."""
+
+_DATABASES = ("journal.db", "settlement.db")
+_MADE_BY_US = {
+    _MARK,
+    "exchange.json",
+    "journal.db.lock",
+    "journal.db.mark",
+    "chain.jsonl",
+    "keys",
+    "deployments",
+    *(name + end for name in _DATABASES for end in ("", "-wal", "-shm")),
+}
 
 
 def run(data: Path, community: Path | None, *, serve: bool, port: int, rpc_port: int, as_json: bool) -> None:
@@ -42,15 +54,19 @@ def run(data: Path, community: Path | None, *, serve: bool, port: int, rpc_port:
 
 
 def _clear(data: Path) -> None:
-    """Remove an earlier demo; refuses a folder that holds anything else."""
-    if not data.exists():
-        return
-    if not (data.is_dir() and (not any(data.iterdir()) or Places(data).exchange.exists())):
+    """Make an empty folder, in the place of an earlier demo; refuses to remove anything else."""
+    if data.exists() and not data.is_dir():
+        raise CommunityRefused(f"{data} is no folder; name another with --data")
+    held = {path.name for path in data.iterdir()} if data.exists() else set()
+    if held and _MARK not in held:
         raise CommunityRefused(f"{data} holds something else than a demo; name another folder with --data")
-    foreign = [path.name for path in data.iterdir() if not any(path.name.startswith(name) for name in _MADE_BY_US)]
-    if foreign:
-        raise CommunityRefused(f"{data} holds {', '.join(sorted(foreign))}, which no demo made; name another folder")
-    shutil.rmtree(data)
+    if held - _MADE_BY_US:
+        foreign = ", ".join(sorted(held - _MADE_BY_US))
+        raise CommunityRefused(f"{data} holds {foreign}, which no demo made; name another folder with --data")
+    if held:
+        shutil.rmtree(data)
+    data.mkdir(parents=True, exist_ok=True)
+    (data / _MARK).write_text("merit demo made this folder, and replaces it when it is run again\n")
 
 
 def _trade(demo: Demo, periods: int, output: Output) -> None:

@@ -1,18 +1,23 @@
 """`merit serve`: the exchange by the clock."""
 
-import logging
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+from app.bounds import Bounds, Rate
 from app.clock import WallClock
+from app.collector import spare_the_book
 from app.community import read_community
 from app.founding import ExchangeFileUnusable, Founded, Keys, found
+from app.health import skew
 from app.heartbeat import HeartbeatThread
+from app.logs import set_up
 from app.output import Output
 from app.play import StandingUtility, write_member_keys
 from app.server import Serving, create_app
+from app.storage import storage_of
 from app.street import street_file
-from app.wiring import Places, build, open_chain
+from app.wiring import Places, build, chain_preset, open_chain
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
 from identity.effects.keystore import read_key
@@ -26,10 +31,16 @@ def run(
     port: int,
     rpc_port: int,
     key_file: Path | None,
-    confirmations: int,
+    confirmations: int | None,
+    settings: Path | None,
+    storage: str | None = None,
+    rate_address: int,
+    rate_account: int,
+    json_lines: bool,
+    log_requests: bool,
 ) -> None:
     """Serve until interrupted. A folder without an exchange is founded on a chain in this process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up(json_lines=json_lines, requests=log_requests)
     output, clock, places = Output(as_json=False), WallClock(), Places(data)
     description = read_community(community or street_file())
     with ExitStack() as stack:
@@ -49,22 +60,36 @@ def run(
             stack.callback(local.close)
             if local.warning is not None:
                 output.say(local.warning)
-        if local is None and key_file is None:
+        preset = chain_preset(places, founded.deployment.chain_id, settings)
+        if confirmations is not None:
+            preset = replace(preset, confirmations=confirmations)
+        if not preset.play and key_file is None:
             raise ExchangeFileUnusable("this exchange is on a real chain: name the operator's key with --key-file")
         keys = Keys.devnet() if key_file is None else Keys.one(read_key(key_file))
-        house = stack.enter_context(build(places, founded, keys, clock, evm, confirmations=confirmations))
-        house.heartbeat.beat(clock())
+        house = stack.enter_context(
+            build(places, founded, keys, clock, evm, preset=preset, storage=storage_of(storage, data))
+        )
+        if house.heartbeat.lead():
+            house.heartbeat.beat(clock())
+        else:
+            output.say("another process decides: this one answers questions, and takes over when that one ends")
+        doubt = skew(evm.head().timestamp, clock(), alone=local is not None)
+        if doubt is not None:
+            output.say(f"warning: {doubt}")
         before = None
         chain_url = founded.rpc
-        if local is not None:
+        if preset.play:
             write_member_keys(data / "keys", founded)
             before = StandingUtility(house.desk, founded, description.utility).trade
+        if local is not None:
             chain_url = stack.enter_context(DevnetServer(local, rpc_port)).url
-        server = stack.enter_context(Serving(create_app(house), host=host, port=port))
+        spare_the_book()
+        bounds = Bounds(address=Rate.of(rate_address), account=Rate.of(rate_account))
+        server = stack.enter_context(Serving(create_app(house, bounds), host=host, port=port))
         heart = HeartbeatThread(house.heartbeat, house.desk, before=before)
         heart.start()
         stack.callback(heart.stop)
         output.announce(server.url, chain_url or "")
-        if local is not None:
+        if preset.play:
             output.say(f"keys       {data / 'keys'}/*.key: try examples/place_order.py with one of them")
         server.wait()

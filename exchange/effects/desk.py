@@ -9,28 +9,34 @@ restart replays what is durable.
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.effects.journal import Journal
-from exchange.effects.trade_index import TradeIndex
-from exchange.errors import ExchangeRefused, JournalBroken, ParametersDiffer, SessionNotCleared
+from exchange.effects.trade_index import TradeIndex, trades_of
+from exchange.effects.turns import Turns
+from exchange.errors import ExchangeRefused, JournalBroken, NotTheSequencer, ParametersDiffer, SessionNotCleared
 from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared, SessionSettled
 from exchange.market import Market
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt, receipt_digest
+from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
 from exchange.units import Nano
 from identity.address import to_text
 from identity.errors import IdentityRefused
 from identity.registry import Registry
-from identity.signature import address_of, sign
+from identity.signature import Signer
+
+_WORTH_SHARING = 16
+"""From so many orders on, they are decided on outside an event loop: below, handing over costs more than it saves."""
 
 T = TypeVar("T")
 
@@ -69,34 +75,70 @@ class Desk:
         self._market = market
         self._registry = registry
         self._credit = credit
-        self._receipts_key = receipts_key
+        self._receipts = Signer(receipts_key)
         self._trades = TradeIndex()
         self._lock = threading.Lock()
+        self._clearing = threading.Lock()
+        self._cores = len(os.sched_getaffinity(0))
+        self._workers = ThreadPoolExecutor(self._cores, thread_name_prefix="desk")
+        self._turns = Turns(self._hand_over)
+        self._unwritten: list[Event] = []
         self._durable: Future[int] = Future()
         self._durable.set_result(0)
         self._broken: str | None = None
+        self._taken_in = 0  # the last entry that was read; what this process writes it knows already
 
     def open(self, parameters: Parameters) -> None:
         """Replay the journal and make sure that `parameters` are the rules it was written under.
 
         An empty journal begins with them. Raises `ParametersDiffer` where the journal, or the receipts key, belongs
-        to other rules, and `JournalBroken` where the journal does not hang together.
+        to other rules, `JournalBroken` where the journal does not hang together, and `NotTheSequencer` where it is
+        empty and another process is to begin it.
         """
-        signer = address_of(self._receipts_key)
+        signer = self._receipts.address
         if signer != parameters.receipts:
             raise ParametersDiffer(
                 f"the rules name {to_text(parameters.receipts)} to sign receipts, the key given is {to_text(signer)}'s"
             )
         with self._lock:
-            for sequence, event in self._journal.read():
-                self._replay(sequence, event)
+            self._catch_up()
             if self._market.has_parameters and self._market.parameters != parameters:
                 differing = _difference(self._market.parameters, parameters)
                 raise ParametersDiffer(f"the journal was written under other rules: {differing}")
             durable = self._durable
             if not self._market.has_parameters:
+                self._refuse_unless_writing()
                 durable = self._carry_out([ParametersSet(parameters=parameters, at=self.clock())])
         durable.result()
+
+    # Where storage is shared
+
+    @property
+    def decides(self) -> bool:
+        """Whether this process decides; where storage is shared, one does, and the others follow it."""
+        return self._journal.writable
+
+    def follow(self) -> None:
+        """Take in what another process decided and wrote down since. Raises `JournalBroken`."""
+        with self._lock:
+            self._refuse_if_broken()
+            if not self._journal.writable:
+                self._catch_up()
+
+    def take_over(self) -> bool:
+        """Become the one that decides, with everything taken in that was written before; false where another is."""
+        with self._lock:
+            self._refuse_if_broken()
+            if self._journal.writable:
+                return True
+            if not self._journal.take_over():
+                return False
+            try:
+                self._catch_up()
+            except JournalBroken as broken:
+                self._broken = str(broken)  # who has not read everything must not decide
+                raise
+            return True
 
     # Orders
 
@@ -105,14 +147,17 @@ class Desk:
 
         An order that is held already is answered with its first receipt. Raises `JournalBroken` for all of them.
         """
-        results, durable = self._decide(orders)
-        durable.result()
+        results = self._decide(orders, self._recover(orders))
+        self._hand_over().result()
         return results
 
     async def submit_soon(self, orders: Sequence[SignedOrder]) -> list[Result]:
         """As `submit`, for an event loop: it waits without blocking."""
-        results, durable = self._decide(orders)
-        await asyncio.wrap_future(durable)
+        if len(orders) < _WORTH_SHARING:
+            results = self._decide(orders, self._recover(orders))
+        else:
+            results = await self._decide_elsewhere(orders)
+        await self._turns.durable()
         return results
 
     def cancel(self, digest: bytes, signature: bytes) -> OrderCancelled:
@@ -133,27 +178,34 @@ class Desk:
     # Sessions
 
     def close_and_clear(self, now: int) -> list[SessionCleared]:
-        """Close and clear every session whose gate closure has come by `now`; closure and clearing are one entry."""
-        cleared: list[SessionCleared] = []
-        events: list[Event] = []
-        with self._lock:
-            self._refuse_if_broken()
-            try:
-                for session in self._market.due(now):
-                    if session.state is SessionState.OPEN:
-                        self._apply(self._market.close(session.key, now), events)
-                    event = self._market.clear(session.key, registry=self._registry(), now=now)
-                    self._apply(event, events)
-                    cleared.append(event)
-            finally:
-                durable = self._write(events)
+        """Close and clear every session whose gate closure has come by `now`.
+
+        All gates close at once. A closed session changes no more, so it is cleared without the lock, while orders for
+        other sessions are taken. Should the process end in between, the closed session is cleared after the restart.
+        """
+        with self._clearing:
+            with self._lock:
+                self._refuse_unless_writing()
+                due = self._market.due(now)
+                closing = [session.key for session in due if session.state is SessionState.OPEN]
+                durable = self._carry_out([self._market.close(key, now) for key in closing])
+                registry = self._registry()
+            cleared: list[SessionCleared] = []
+            for session in due:
+                event = self._market.clear(session.key, registry=registry, now=now)
+                trades = trades_of(session, event)
+                with self._lock:
+                    self._refuse_unless_writing()
+                    self._trades.add(trades)
+                    durable = self._carry_out([event])
+                cleared.append(event)
         durable.result()
         return cleared
 
     def settled(self, key: SessionKey, now: int) -> None:
         """Note that the chain holds every batch of a cleared session for good. Noting it again is harmless."""
         with self._lock:
-            self._refuse_if_broken()
+            self._refuse_unless_writing()
             settled = self._market.session(key).state is SessionState.SETTLED
             durable = self._carry_out([] if settled else [SessionSettled(session=key, at=now)])
         durable.result()
@@ -195,21 +247,32 @@ class Desk:
 
     # Behind the lock
 
-    def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
-        results: list[Result] = []
-        events: list[Event] = []
+    def _decide(self, orders: Sequence[SignedOrder], known: Sequence[Recovered | bytes]) -> list[Result]:
         with self._lock:
-            self._refuse_if_broken()
+            self._refuse_unless_writing()
             registry, now = self._registry(), self.clock()
-            try:
-                results.extend(self._decide_one(signed, registry, now, events) for signed in orders)
-            finally:
-                durable = self._write(events)
-        return results, durable
+            return [self._decide_one(signed, each, registry, now) for signed, each in zip(orders, known, strict=True)]
 
-    def _decide_one(self, signed: SignedOrder, registry: Registry, now: int, events: list[Event]) -> Result:
+    async def _decide_elsewhere(self, orders: Sequence[SignedOrder]) -> list[Result]:
+        """Decide without holding up the loop, and recover the signers on all cores."""
+        loop, cores = asyncio.get_running_loop(), self._cores
+        work = [loop.run_in_executor(self._workers, self._recover, orders[first::cores]) for first in range(cores)]
+        known: list[Recovered | bytes] = [b""] * len(orders)
+        for first, share in enumerate(work):
+            known[first::cores] = await share
+        return await loop.run_in_executor(self._workers, self._decide, orders, known)
+
+    def _recover(self, orders: Sequence[SignedOrder]) -> list[Recovered | bytes]:
+        """Return each order's signer, or its digest alone where it stands already: most of the work, and no lock."""
+        return [self._recover_one(signed) for signed in orders]
+
+    def _recover_one(self, signed: SignedOrder) -> Recovered | bytes:
+        digest = signed.order.digest(self._market.separator)
+        return digest if self._market.stands(digest) else recovered(signed, digest)
+
+    def _decide_one(self, signed: SignedOrder, known: Recovered | bytes, registry: Registry, now: int) -> Result:
         market = self._market
-        digest = signed.order.digest(market.separator)
+        digest = known if isinstance(known, bytes) else known.digest
         held = market.held(digest)
         if held is not None and digest not in (session := market.session_of(digest)).cancelled:
             return Taken(held, new=False, state=session.state)
@@ -221,15 +284,16 @@ class Desk:
                 receipt=self._receipt,
                 sequence=market.next_sequence,
                 now=now,
+                known=None if isinstance(known, bytes) else known,
             )
         except (ExchangeRefused, IdentityRefused) as refusal:
             return refusal
-        self._apply(accepted, events)
+        self._apply(accepted)
         return Taken(accepted, new=True)
 
     def _decide_cancellation(self, digest: bytes, signature: bytes) -> tuple[OrderCancelled, "Future[int]"]:
         with self._lock:
-            self._refuse_if_broken()
+            self._refuse_unless_writing()
             event = self._market.cancel(digest, signature, registry=self._registry(), now=self.clock())
             durable = self._carry_out([] if event is None else [event])
             return self._market.session_of(digest).cancelled[digest], durable
@@ -237,25 +301,27 @@ class Desk:
     def _ask(self, question: Callable[[Market, TradeIndex], T]) -> tuple[T, "Future[int]"]:
         with self._lock:
             self._refuse_if_broken()
-            return question(self._market, self._trades), self._durable
+            return question(self._market, self._trades), self._write()
 
     def _carry_out(self, events: Sequence[Event]) -> "Future[int]":
-        applied: list[Event] = []
         for event in events:
-            self._apply(event, applied)
-        return self._write(applied)
+            self._apply(event)
+        return self._write()
 
-    def _apply(self, event: Event, events: list[Event]) -> None:
+    def _apply(self, event: Event) -> None:
         """Make an event part of the state, and note that it is to be written down."""
         self._market.apply(event)
-        if isinstance(event, SessionCleared):
-            self._trades.add(self._market.session(event.session))
-        events.append(event)
+        self._unwritten.append(event)
 
-    def _write(self, events: Sequence[Event]) -> "Future[int]":
-        """Hand events to the journal; without any, wait for those that were handed in before."""
-        if not events:
+    def _hand_over(self) -> "Future[int]":
+        with self._lock:
+            return self._write()
+
+    def _write(self) -> "Future[int]":
+        """Hand everything that was decided to the journal; the future is done when it and all before it is durable."""
+        if not self._unwritten:
             return self._durable
+        events, self._unwritten = self._unwritten, []
         try:
             self._durable = self._journal.append(events)
         except JournalBroken as broken:
@@ -269,21 +335,37 @@ class Desk:
         if error is not None:
             self._broken = str(error)
 
+    def _refuse_unless_writing(self) -> None:
+        self._refuse_if_broken()
+        if not self._journal.writable:
+            raise NotTheSequencer
+
     def _refuse_if_broken(self) -> None:
         if self._broken is not None:
             raise JournalBroken(self._broken)
+
+    def _catch_up(self) -> None:
+        for sequence, event in self._journal.read(self._taken_in + 1):
+            try:
+                self._replay(sequence, event)
+            except JournalBroken as broken:
+                self._broken = str(broken)
+                raise
+            self._taken_in = sequence
 
     def _replay(self, sequence: int, event: Event) -> None:
         try:
             if isinstance(event, OrderAccepted):
                 assert event.receipt.sequence == self._market.next_sequence, "a receipt's number is out of turn"
-            self._apply(event, [])
+            self._market.apply(event)
+            if isinstance(event, SessionCleared):
+                self._trades.add(trades_of(self._market.session(event.session), event))
         except (AssertionError, KeyError) as error:
             raise JournalBroken(f"this cannot have happened: {error}", sequence) from error
 
     def _receipt(self, order: bytes, sequence: int, received_at: int) -> Receipt:
         digest = receipt_digest(order, sequence, received_at, self._market.separator)
-        return Receipt(order, sequence, received_at, sign(digest, self._receipts_key))
+        return Receipt(order, sequence, received_at, self._receipts.sign(digest))
 
 
 def _difference(written: Parameters, given: Parameters) -> str:

@@ -5,12 +5,11 @@ bytes. The body is the canonical JSON (sorted keys, no spaces, ASCII) of the eve
 believed only after its hash, its link and its form have been checked.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exchange.documents import event_from_document, event_to_document
+from exchange.canonical import canonical, event_of
 from exchange.errors import OrderMalformed
 from exchange.events import Event
 from identity.errors import IdentityRefused
@@ -52,7 +51,7 @@ class Examined:
 
 def body_of(event: Event) -> str:
     """Return the canonical JSON of an event."""
-    return json.dumps(event_to_document(event), sort_keys=True, separators=(",", ":"))
+    return canonical(event)
 
 
 def entry_hash(previous: bytes, sequence: int, body: bytes) -> bytes:
@@ -104,6 +103,6 @@ def examine(rows: Iterable[Row], *, after: int = 0, previous: bytes = GENESIS) -
 
 def _parsed(body: bytes) -> tuple[Event | None, str | None]:
     try:
-        return event_from_document(json.loads(body)), None
+        return event_of(body), None
     except (ValueError, RecursionError, OrderMalformed, IdentityRefused) as error:
         return None, f"the body is no event: {error}"

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Body, Path, Response
 from pydantic import SkipValidation
 
 from exchange.delivery import SessionKey
-from exchange.documents import hexed, receipt_to_document
-from exchange.effects.desk import Desk, Taken
+from exchange.documents import hexed
+from exchange.effects.desk import Desk
+from exchange.effects.intake import ProblemOf, Submit, take, take_all
 from exchange.effects.schema import (
     HASH_PATTERN,
     BatchResults,
@@ -24,54 +25,38 @@ from exchange.effects.schema import (
     read_unsigned_order,
 )
 from exchange.effects.typed_data import cancellation_typed_data, order_typed_data
-from exchange.effects.views import Document, order_document, taken_document, view_order
-from exchange.errors import ExchangeRefused
-from exchange.order import SignedOrder
-from identity.errors import IdentityRefused
+from exchange.effects.views import Document, order_document, view_order
 from identity.signature import compact
 
 SettlementOf = Callable[[SessionKey], Document | None]
 """What is known of a session on the chain: batch, transaction, block; none before it was sealed."""
 
-ProblemOf = Callable[[Exception], Document]
-"""A refusal as a problem document (RFC 9457), with its HTTP status under `status`."""
-
 Digest = Annotated[str, Path(pattern=HASH_PATTERN, description="the order's digest, its name")]
 
 
-def order_router(desk: Desk, *, settlement_of: SettlementOf, problem_of: ProblemOf) -> APIRouter:
-    """Return the routes for orders."""
+def order_router(
+    desk: Desk, *, settlement_of: SettlementOf, problem_of: ProblemOf, submit: Submit | None = None
+) -> APIRouter:
+    """Return the routes for orders; `submit` is how they are handed in, if not straight to the desk."""
+    hand_in = desk.submit_soon if submit is None else submit
     router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
     @router.post(
         "",
+        name="submit",
         status_code=201,
         response_model=OrderTaken,
         responses={200: {"model": OrderTaken, "description": "Held already: the first receipt"}},
     )
-    async def submit(order: Annotated[SkipValidation[OrderIn], Body()], response: Response) -> Document:
+    async def submit_one(order: Annotated[SkipValidation[OrderIn], Body()], response: Response) -> Document:
         """Hand in a signed order. Handing it in again is harmless: it is answered as it was the first time."""
-        (result,) = await desk.submit_soon([read_order(order)])
-        if not isinstance(result, Taken):
-            raise result
-        response.status_code = 201 if result.new else 200
-        return taken_document(result.accepted, result.state.value)
+        response.status_code, document = await take(hand_in, read_order(order))
+        return document
 
     @router.post("/batch", response_model=BatchResults, response_model_exclude_none=True)
-    def submit_batch(batch: OrdersIn) -> Document:
+    async def submit_batch(batch: OrdersIn) -> Document:
         """Hand in up to 1,000 signed orders. Each is decided on by itself, in the order given, with its own result."""
-        results: dict[int, Document] = {}
-        orders: dict[int, SignedOrder] = {}
-        for position, document in enumerate(batch.orders):
-            try:
-                orders[position] = read_order(document)
-            except (ExchangeRefused, IdentityRefused) as refusal:
-                results[position] = _problem_result(problem_of(refusal))
-        for position, result in zip(orders, desk.submit(list(orders.values())), strict=True):
-            results[position] = (
-                _taken_result(result) if isinstance(result, Taken) else _problem_result(problem_of(result))
-            )
-        return {"results": [results[position] for position in range(len(batch.orders))]}
+        return await take_all(hand_in, batch.orders, problem_of)
 
     @router.post("/typed-data")
     async def typed_data(order: Annotated[SkipValidation[UnsignedOrder], Body()]) -> Document:
@@ -105,18 +90,3 @@ def order_router(desk: Desk, *, settlement_of: SettlementOf, problem_of: Problem
     # For clients and proxies that drop the body of a DELETE.
     router.post("/{digest}/cancellation", response_model=CancellationOut, name="cancel_by_post")(cancel)
     return router
-
-
-def _taken_result(taken: Taken) -> Document:
-    session = taken.accepted.signed.order.session
-    return {
-        "status": 201 if taken.new else 200,
-        "digest": hexed(taken.accepted.digest),
-        "session": session.number,
-        "session_name": str(session),
-        "receipt": receipt_to_document(taken.accepted.receipt),
-    }
-
-
-def _problem_result(problem: Document) -> Document:
-    return {"status": problem["status"], "problem": problem}

@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from exchange.documents import hexed
 from exchange.effects.desk import Desk
-from exchange.effects.order_routes import ProblemOf, SettlementOf, order_router
+from exchange.effects.intake import ProblemOf, Submit
+from exchange.effects.order_routes import SettlementOf, order_router
 from exchange.effects.schema import MOST_ORDERS_AT_ONCE
 from exchange.effects.session_routes import session_router
 from exchange.effects.trade_routes import trade_router
@@ -17,11 +18,20 @@ __all__ = ["ProblemOf", "SettlementOf", "exchange_router", "meta_router"]
 
 
 def exchange_router(
-    desk: Desk, *, name: str, version: str, settlement_of: SettlementOf, problem_of: ProblemOf
+    desk: Desk,
+    *,
+    name: str,
+    version: str,
+    settlement_of: SettlementOf,
+    problem_of: ProblemOf,
+    submit: Submit | None = None,
 ) -> APIRouter:
-    """Return every route of this room; `name` and `version` are the product's."""
+    """Return every route of this room; `name` and `version` are the product's.
+
+    `submit` is how orders are handed in, if not straight to the desk.
+    """
     router = APIRouter()
-    router.include_router(order_router(desk, settlement_of=settlement_of, problem_of=problem_of))
+    router.include_router(order_router(desk, settlement_of=settlement_of, problem_of=problem_of, submit=submit))
     router.include_router(session_router(desk, settlement_of=settlement_of))
     router.include_router(trade_router(desk))
     router.include_router(meta_router(desk, name=name, version=version))

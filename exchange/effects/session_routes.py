@@ -43,7 +43,7 @@ def session_router(desk: Desk, *, settlement_of: SettlementOf) -> APIRouter:
         after = None if cursor is None else read_session_cursor(cursor)
 
         def page(market: Market, _: TradeIndex) -> list[Document]:
-            keys = sorted(market.sessions)
+            keys = market.in_order
             position = 0 if after is None else bisect_right(keys, after, key=lambda key: key.number)
             found: list[Document] = []
             while position < len(keys) and len(found) <= limit:

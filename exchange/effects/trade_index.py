@@ -1,15 +1,18 @@
 """Trades to be looked up by name, by account and by session, in a fixed order: session number, then leaf.
 
 Orders and sessions are found in the market itself; trades have no name there, and nobody should read every session
-to find one.
+to find one. The index holds no trade of its own: it keeps where each stands, a session's turn and the place in it,
+packed into one whole number, and makes a record when one is asked for.
 """
 
-from bisect import bisect_right, insort
-from collections.abc import Iterator
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exchange.delivery import SessionKey
 from exchange.errors import UnknownTrade
+from exchange.events import SessionCleared
 from exchange.market import Session
 from exchange.trade import Trade
 
@@ -17,7 +20,8 @@ Place = tuple[int, bytes]
 """Where a trade stands in every list: the number of its session, then its leaf."""
 
 _BEFORE_ALL = b""
-_AFTER_ALL = b"\xff" * 33
+_PLACE_BITS = 32
+_PLACE_MASK = (1 << _PLACE_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,46 +39,97 @@ class TradeRecord:
         return self.trade.session.number, self.leaf
 
 
+@dataclass(frozen=True, slots=True)
+class ClearedTrades:
+    """The trades of one session in order of their leaves."""
+
+    session: Session
+    leaves: Sequence[bytes]
+    trades: Sequence[Trade]
+
+    def record(self, place: int) -> TradeRecord:
+        """Return the trade at a place."""
+        trade, orders = self.trades[place], self.session.orders
+        return TradeRecord(
+            leaf=self.leaves[place],
+            trade=trade,
+            buyer=orders[trade.bid].account,
+            seller=orders[trade.offer].account,
+        )
+
+
+def trades_of(session: Session, cleared: SessionCleared) -> ClearedTrades:
+    """Return the trades of a session that was just cleared; it is costly, and needs no lock."""
+    trades = cleared.clearing.trades
+    leaves = [trade.leaf() for trade in trades]
+    if leaves != sorted(leaves):  # a journal may say so; the clearing never does
+        trades = tuple(sorted(trades, key=Trade.leaf))
+        leaves.sort()
+    return ClearedTrades(session, tuple(leaves), trades)
+
+
 class TradeIndex:
     """Every trade of the cleared sessions that were added."""
 
     def __init__(self) -> None:
-        self._records: dict[bytes, TradeRecord] = {}
-        self._places: list[Place] = []
-        self._by_account: dict[int, list[Place]] = {}
+        self._cleared: list[ClearedTrades] = []
+        self._turns: list[tuple[int, int]] = []  # session number and turn, by number
+        self._by_leaf: dict[bytes, int] = {}
+        self._by_account: dict[int, array[int]] = {}
 
-    def add(self, session: Session) -> None:
-        """Take up the trades of a session that was just cleared."""
-        assert session.cleared is not None, "only a cleared session has trades"
-        for trade in session.cleared.clearing.trades:
-            record = TradeRecord(
-                leaf=trade.leaf(),
-                trade=trade,
-                buyer=session.orders[trade.bid].account,
-                seller=session.orders[trade.offer].account,
-            )
-            self._records[record.leaf] = record
-            insort(self._places, record.place)
-            for account in (record.buyer, record.seller):
-                insort(self._by_account.setdefault(account, []), record.place)
+    def add(self, cleared: ClearedTrades) -> None:
+        """Take up the trades of one more session."""
+        turn = len(self._cleared)
+        self._cleared.append(cleared)
+        insort(self._turns, (cleared.session.key.number, turn))
+        orders = cleared.session.orders
+        for place, (leaf, trade) in enumerate(zip(cleared.leaves, cleared.trades, strict=True), turn << _PLACE_BITS):
+            self._by_leaf[leaf] = place
+            for digest in (trade.bid, trade.offer):
+                places = self._by_account.setdefault(orders[digest].account, array("Q"))
+                if places and self._number(places[-1]) > cleared.session.key.number:
+                    insort(places, place, key=self._number)
+                else:
+                    places.append(place)
 
     def find(self, leaf: bytes) -> TradeRecord:
         """Return the trade with this leaf, or refuse it as unknown."""
-        record = self._records.get(leaf)
-        if record is None:
+        place = self._by_leaf.get(leaf)
+        if place is None:
             raise UnknownTrade(leaf)
-        return record
+        return self._record(place)
 
     def listed(
         self, *, account: int | None = None, session: SessionKey | None = None, after: Place | None = None
     ) -> Iterator[TradeRecord]:
         """Yield the trades of an account or of all, of a session or of all, that stand after a place."""
-        places = self._places if account is None else self._by_account.get(account, [])
-        first, last = after, None
+        first, last = (0, _BEFORE_ALL) if after is None else after, None
         if session is not None:
-            first = max(after or (0, _BEFORE_ALL), (session.number, _BEFORE_ALL))
-            last = session.number, _AFTER_ALL
-        position = 0 if first is None else bisect_right(places, first)
-        while position < len(places) and (last is None or places[position] <= last):
-            yield self._records[places[position][1]]
-            position += 1
+            first, last = max(first, (session.number, _BEFORE_ALL)), session.number
+        for place in self._all_from(first) if account is None else self._of_account(account, first):
+            if last is not None and self._number(place) > last:
+                return
+            yield self._record(place)
+
+    def _all_from(self, first: Place) -> Iterator[int]:
+        """Yield every place after the first."""
+        for position in range(bisect_left(self._turns, (first[0], 0)), len(self._turns)):
+            number, turn = self._turns[position]
+            leaves = self._cleared[turn].leaves
+            begin = bisect_right(leaves, first[1]) if number == first[0] else 0
+            yield from range(turn << _PLACE_BITS | begin, turn << _PLACE_BITS | len(leaves))
+
+    def _of_account(self, account: int, first: Place) -> Iterator[int]:
+        """Yield an account's places after the first."""
+        places = self._by_account.get(account, array("Q"))
+        for position in range(bisect_right(places, first, key=self._name), len(places)):
+            yield places[position]
+
+    def _number(self, place: int) -> int:
+        return self._cleared[place >> _PLACE_BITS].session.key.number
+
+    def _name(self, place: int) -> Place:
+        return self._number(place), self._cleared[place >> _PLACE_BITS].leaves[place & _PLACE_MASK]
+
+    def _record(self, place: int) -> TradeRecord:
+        return self._cleared[place >> _PLACE_BITS].record(place & _PLACE_MASK)

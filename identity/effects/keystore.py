@@ -14,6 +14,8 @@ from identity.errors import IdentityRefused
 
 PASSWORD_VARIABLE = "MERIT_KEY_PASSWORD"  # noqa: S105  # the name of the variable, not a password
 
+_CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+
 
 class KeyUnusable(IdentityRefused):
     """A key file is missing, open to others, or does not hold a key."""
@@ -31,18 +33,18 @@ def read_key(path: Path) -> bytes:
     try:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyUnusable(path, "others may read it; chmod 600")
-        text = path.read_text().strip()
+        text = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise KeyUnusable(path, error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise KeyUnusable(path, "it is neither hex nor a keystore") from error
     if text.startswith("{"):
         return _decrypt(path, text)
     try:
         key = bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise KeyUnusable(path, "it is neither hex nor a keystore") from error
-    if len(key) != 32:
-        raise KeyUnusable(path, "a private key has 32 bytes")
-    return key
+    return _checked(path, key)
 
 
 def new_key(path: Path) -> bytes:
@@ -64,6 +66,15 @@ def _decrypt(path: Path, text: str) -> bytes:
     if password is None:
         raise KeyUnusable(path, f"it is a keystore, and {PASSWORD_VARIABLE} is not set")
     try:
-        return bytes(Account.decrypt(json.loads(text), password))
-    except (ValueError, KeyError, TypeError) as error:
+        key = bytes(Account.decrypt(json.loads(text), password))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise KeyUnusable(path, "the keystore does not open with this password") from error
+    return _checked(path, key)
+
+
+def _checked(path: Path, key: bytes) -> bytes:
+    if len(key) != 32:
+        raise KeyUnusable(path, "a private key has 32 bytes")
+    if not 0 < int.from_bytes(key, "big") < _CURVE_ORDER:
+        raise KeyUnusable(path, "this number is no private key of secp256k1")
+    return key

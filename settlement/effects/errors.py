@@ -6,6 +6,8 @@ SettlementEffectError         settlement-effect-error
 ├── UnknownEvent              unknown-event
 ├── UnreadableBatch           unreadable-batch
 ├── ChainMoved                chain-moved
+├── LeaseLost                 lease-lost
+├── StoreBroken               store-broken
 ├── StoreOfAnotherChain       store-of-another-chain
 └── StoreTooNew               store-too-new
 """
@@ -73,6 +75,26 @@ class ChainMoved(SettlementEffectError):
         self.block = block
 
 
+class LeaseLost(SettlementEffectError):
+    """Another submitter took the lease meanwhile; what was to be written was not."""
+
+    code = "lease-lost"
+
+    def __init__(self, holder: str | None) -> None:
+        super().__init__(f"the lease for submitting went to {holder}" if holder else "nobody holds the lease")
+        self.holder = holder
+
+
+class StoreBroken(SettlementEffectError):
+    """The store cannot be read or written. What was written before is there; trying again is harmless."""
+
+    code = "store-broken"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the store cannot be used: {why}")
+        self.why = why
+
+
 class StoreOfAnotherChain(SettlementEffectError):
     """The store holds batches and facts of another chain or contract."""
 
@@ -85,11 +107,15 @@ class StoreOfAnotherChain(SettlementEffectError):
 
 
 class StoreTooNew(SettlementEffectError):
-    """The store was written by a later version of this program."""
+    """The store was written by a later version of this program, or is none.
+
+    `found` is the version it says it has, or None.
+    """
 
     code = "store-too-new"
 
-    def __init__(self, found: int, known: int) -> None:
-        super().__init__(f"the store has schema version {found}, this program knows versions up to {known}")
+    def __init__(self, found: str | None, known: str) -> None:
+        what = "holds other tables" if found is None else f"has schema version {found}"
+        super().__init__(f"the store {what}, this program knows versions up to {known}")
         self.found = found
         self.known = known

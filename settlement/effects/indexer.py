@@ -5,6 +5,7 @@ on is forgotten and read again: replaced, never appended. The cursor moves in th
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from contracts.errors import EvmError
 from settlement.chain_state import ChainState
@@ -17,15 +18,41 @@ from settlement.facts import Witnessed
 
 
 @dataclass(frozen=True, slots=True)
+class DeepReorg:
+    """Blocks that were read as lasting were replaced: those above block `kept` (-1: all), up to block `read`.
+
+    A finding for the operator. Either the chain reorganises deeper than `confirmations`, or the node is not to be
+    trusted, or it has fallen behind by more than that.
+    """
+
+    kept: int
+    read: int
+    confirmations: int
+
+    code: ClassVar[str] = "deep-reorg"
+
+    def __str__(self) -> str:
+        return (
+            f"blocks {self.kept + 1} to {self.read} were replaced, though each was read under at least "
+            f"{self.confirmations} others"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Advance:
     """What is new: the facts read in this step, and whether others were taken back before.
 
     After `rolled_back`, `Indexer.state` is another object, and what was made of facts is to be made again from
-    `Store.facts`.
+    `Store.facts`. Since only lasting blocks are read, that is then a `deep_reorg`, and somebody should be told.
     """
 
     facts: tuple[Witnessed, ...]
-    rolled_back: bool
+    deep_reorg: DeepReorg | None = None
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether facts may have been taken back."""
+        return self.deep_reorg is not None
 
 
 class Indexer:
@@ -57,32 +84,38 @@ class Indexer:
         on. Raises `EvmError` where nothing could be read at all; `UnknownEvent`, `UnreadableBatch` and `LedgerRefused`
         where the contract is not the one it is taken for.
         """
-        rolled_back, facts = False, []
+        left: DeepReorg | None = None
+        facts: list[Witnessed] = []
         try:
-            rolled_back = self._leave_fork()
+            left = self._leave_fork()
             horizon = self._contract.evm.head().number - self._confirmations
             while (batch := self._read_on(horizon)) is not None:
                 facts += batch
         except ChainMoved:
             pass
         except EvmError:
-            if not facts and not rolled_back:
+            if not facts and left is None:
                 raise
-        return Advance(tuple(facts), rolled_back)
+        return Advance(tuple(facts), left)
 
-    def _leave_fork(self) -> bool:
-        """Go back to the newest checkpoint that the chain still has; say whether that was a step back."""
+    def _leave_fork(self) -> DeepReorg | None:
+        """Go back to the newest checkpoint that the chain still has; say how far back, if that was a step back."""
         cursor = known = self._store.cursor()
         while known is not None:
             block = self._contract.evm.block(known.number)
             if block is not None and block.hash == known.hash:
                 break
             known = self._store.checkpoint_below(known.number)
-        if known == cursor:
-            return False
-        self._store.roll_back(-1 if known is None else known.number)
+        if cursor is None or known == cursor:
+            return None
+        kept = -1 if known is None else known.number
+        self._store.roll_back(kept)
         self._rebuild()
-        return True
+        return DeepReorg(kept, cursor.number, self._confirmations)
+
+    def reload(self) -> None:
+        """Build `state` anew from the store, which another process wrote to."""
+        self._rebuild()
 
     def _read_on(self, horizon: int) -> list[Witnessed] | None:
         """Read the next range up to the block `horizon`; None when there is nothing to read."""

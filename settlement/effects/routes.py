@@ -1,6 +1,5 @@
 """The settlement over HTTP: batches, proofs, accounts and their statements."""
 
-from bisect import bisect_right
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -9,17 +8,21 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
+from exchange.effects.paging import Limit, link_next
 from exchange.units import Nano
 from identity.address import parse_address, to_text
 from settlement.batch import Batch, seal
 from settlement.chain_state import ChainState
+from settlement.effects.statement_page import page_of
 from settlement.effects.store import Store, StoredBatch
 from settlement.errors import NotSettledYet, UnknownAccount, UnknownBatch
 from settlement.proof import prove_order, prove_trade
 from settlement.proof_document import proof_to_document
-from settlement.statement import Line, Statements, totals
+from settlement.statement import Line, LineKind, Statements, totals
 
 Document = dict[str, Any]
+Link = Callable[[bytes], str | None]
+"""Says where people can look at a transaction; None where nobody shows the chain."""
 
 HASH = Annotated[str, Path(pattern="^0x[0-9a-f]{64}$", description="32 bytes: 0x and lower-case hex")]
 ACCOUNT = Annotated[int, Path(ge=1, lt=1 << 32, description="the account's number")]
@@ -33,11 +36,13 @@ def settlement_router(
     reserved: Callable[[int], Nano],
     book_of_trade: Callable[[bytes], Book],
     book_of_order: Callable[[bytes], Book],
+    link: Link | None = None,
 ) -> APIRouter:
     """Return every route of this room.
 
     `state` is what the chain adds up to, `reserved` what an account's open orders and unsettled trades can cost it;
-    `book_of_trade` and `book_of_order` find the published book of a cleared session by a leaf or a digest.
+    `book_of_trade` and `book_of_order` find the published book of a cleared session by a leaf or a digest. `link` says
+    where people can look at a transaction.
     """
     router = APIRouter(prefix="/v1")
 
@@ -46,18 +51,13 @@ def settlement_router(
         request: Request,
         response: Response,
         cursor: Annotated[int, Query(ge=0, lt=1 << 80, description="the session of the last batch seen")] = 0,
-        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+        limit: Limit = 100,
     ) -> Document:
         """List sealed batches by session and part; the next page begins after `next`."""
-        listed = sorted(store.batches(), key=lambda batch: (batch.session, batch.part))
-        first = bisect_right(listed, cursor, key=lambda batch: batch.session)
-        page = listed[first : first + limit]
-        while first + len(page) < len(listed) and listed[first + len(page)].session == page[-1].session:
-            page.append(listed[first + len(page)])
-        following = page[-1].session if first + len(page) < len(listed) else None
-        if following is not None:
-            response.headers["Link"] = f'<{request.url.include_query_params(cursor=following)}>; rel="next"'
-        return {"batches": [batch_document(batch) for batch in page], "next": following}
+        page = store.page(cursor, limit)
+        following = page[-1].session if page and store.page(page[-1].session, 1) else None
+        link_next(request, response, following)
+        return {"batches": [batch_document(batch, link) for batch in page], "next": following}
 
     @router.get("/batches/{session}/{part}", tags=["settlement"])
     def batch(
@@ -67,7 +67,7 @@ def settlement_router(
         found = store.batch(session, part)
         if found is None:
             raise UnknownBatch(session, part)
-        return {**batch_document(found), "calldata": hexed(found.calldata)}
+        return {**batch_document(found, link), "calldata": hexed(found.calldata)}
 
     @router.get("/proofs/trades/{leaf}", tags=["proofs"])
     def proof_of_trade(leaf: HASH) -> Document:
@@ -89,10 +89,20 @@ def settlement_router(
         return proof_to_document(prove_order(book, batch, wanted, transaction=transaction, block_number=block))
 
     @router.get("/accounts", tags=["accounts"])
-    def accounts(holder: Annotated[str, Query(description="the holder's address")]) -> Document:
-        """List the accounts of a holder."""
-        found = state().registry.accounts_of(parse_address(holder))
-        return {"accounts": [account_document(state(), account.number, reserved) for account in found]}
+    def accounts(
+        request: Request,
+        response: Response,
+        holder: Annotated[str, Query(max_length=100, description="the holder's address")],
+        cursor: Annotated[int, Query(ge=0, lt=1 << 32, description="the last account seen")] = 0,
+        limit: Limit = 100,
+    ) -> Document:
+        """List the accounts of a holder, by number; the next page begins after `next`."""
+        held = [account.number for account in state().registry.accounts_of(parse_address(holder))]
+        found = [number for number in held if number > cursor]
+        following = found[limit - 1] if len(found) > limit else None
+        link_next(request, response, following)
+        documents = [account_document(state(), number, reserved) for number in found[:limit]]
+        return {"accounts": documents, "next": following}
 
     @router.get("/accounts/{number}", tags=["accounts"])
     def account(number: ACCOUNT) -> Document:
@@ -101,21 +111,31 @@ def settlement_router(
 
     @router.get("/accounts/{number}/statement", tags=["accounts"])
     def statement(
+        request: Request,
+        response: Response,
         number: ACCOUNT,
         begin: Annotated[int, Query(alias="from", ge=0, lt=1 << 40, description="unix seconds")] = 0,
         end: Annotated[int, Query(alias="to", ge=0, lt=1 << 40, description="unix seconds, not included")] = (1 << 40)
         - 1,
+        cursor: Annotated[str | None, Query(max_length=100)] = None,
+        limit: Annotated[int, Query(ge=1, le=10_000, description="how many lines a page holds at most")] = 1_000,
     ) -> Document:
-        """Return every line of an account from `from` up to `to`, each with the evidence to look up, and the sums."""
+        """Return the lines of an account from `from` up to `to`, each with the evidence to look up, a page at a time.
+
+        The sums are those of all lines, on every page; `next` is the cursor of the next page.
+        """
         if number not in state().registry.accounts:
             raise UnknownAccount(number)
         lines = statements().lines(number, begin, end)
         sums = totals(lines)
+        page, following = page_of(lines, cursor, limit)
+        link_next(request, response, following)
         return {
             "account": number,
             "from": begin,
             "to": end,
-            "lines": [line_document(line) for line in lines],
+            "lines": [line_document(line, link) for line in page],
+            "next": following,
             "totals": {
                 "bought_wh": sums.bought,
                 "sold_wh": sums.sold,
@@ -132,14 +152,14 @@ def settlement_router(
     return router
 
 
-def settlement_document(store: Store, key: SessionKey) -> Document | None:
+def settlement_document(store: Store, key: SessionKey, link: Link | None = None) -> Document | None:
     """Return what is known of a session on the chain; none before it was sealed."""
     batches = store.batches(key.number)
-    return {"batches": [batch_document(batch) for batch in batches]} if batches else None
+    return {"batches": [batch_document(batch, link) for batch in batches]} if batches else None
 
 
-def batch_document(batch: StoredBatch) -> Document:
-    """Return a batch as plain values, without its calldata."""
+def batch_document(batch: StoredBatch, link: Link | None = None) -> Document:
+    """Return a batch as plain values, without its calldata; `tx_link` is where people can look at its transaction."""
     return {
         "session": batch.session,
         "session_name": str(SessionKey.of(batch.session)),
@@ -151,6 +171,7 @@ def batch_document(batch: StoredBatch) -> Document:
         "parameters": hexed(batch.parameters),
         "sealed_at": batch.sealed_at,
         "tx_hash": None if batch.tx_hash is None else hexed(batch.tx_hash),
+        "tx_link": None if link is None or batch.tx_hash is None else link(batch.tx_hash),
         "block_number": batch.block_number,
         "block_hash": None if batch.block_hash is None else hexed(batch.block_hash),
         "gas_used": batch.gas_used,
@@ -178,13 +199,15 @@ def account_document(state: ChainState, number: int, reserved: Callable[[int], N
     }
 
 
-def line_document(line: Line) -> Document:
-    """Return a line of a statement as plain values."""
+def line_document(line: Line, link: Link | None = None) -> Document:
+    """Return a line of a statement as plain values; `tx_link` where its reference is a transaction of a shown chain."""
+    moved = line.kind in (LineKind.DEPOSIT, LineKind.WITHDRAWAL)
     return {
         "kind": line.kind.value,
         "at": line.at,
         "session": line.session,
         "reference": hexed(line.reference),
+        "tx_link": link(line.reference) if moved and link is not None else None,
         "energy_wh": line.energy,
         "rate_micro_per_kwh": line.rate,
         "fee_rate_micro_per_kwh": line.fee_rate,

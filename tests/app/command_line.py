@@ -67,7 +67,9 @@ def environment() -> dict[str, str]:
 
 def run_apart(*arguments: object, cwd: Path, stdin: bytes | None = None) -> Ended:
     """Run one command in a process of its own, in the folder `cwd`."""
-    done = subprocess.run(command(*arguments), cwd=cwd, env=environment(), input=stdin, capture_output=True, timeout=120)
+    done = subprocess.run(
+        command(*arguments), cwd=cwd, env=environment(), input=stdin, capture_output=True, timeout=120
+    )
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -58,6 +58,8 @@ def test_every_row_is_some_refusals_or_http_itself():
         "method-not-allowed",
         "body-too-large",
         "body-too-deep",
+        "timed-out",
+        "not-ready",
         "http-error",
         "unexpected",
     ]

@@ -7,7 +7,7 @@ kind of entry stands in the journal.
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.clock import SetClock
@@ -93,7 +93,7 @@ def play(folder: Path) -> Played:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An exchange that answers over HTTP in this process, on a chain that answers over JSON-RPC."""
+    """An exchange in this process on a recorded chain; where it is served, over HTTP and over JSON-RPC."""
 
     folder: Path
     founded: Founded
@@ -110,13 +110,23 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, now: int) -> Iterator[Running]:
-    """Build the exchange in `folder` again, as a restart does, and serve it until the block ends."""
+def rebuilt(folder: Path, now: int, evm: LocalEvm | None = None) -> Iterator[Running]:
+    """Build the exchange in `folder` again, as a restart does, without serving it; on its chain if that lives on."""
     places, founded, clock = Places(folder), Founded.read(folder / "exchange.json"), SetClock(now)
     with ExitStack() as stack:
-        evm = LocalEvm.reopen(places.chain, clock)
-        stack.callback(evm.close)
+        if evm is None:
+            evm = LocalEvm.reopen(places.chain, clock)
+            stack.callback(evm.close)
         house = stack.enter_context(build(places, founded, Keys.devnet(), clock, evm))
-        chain = stack.enter_context(DevnetServer(evm, 0))
-        server = stack.enter_context(Serving(create_app(house)))
-        yield Running(folder, founded, house, evm, clock, server.url, chain.url)
+        yield Running(folder, founded, house, evm, clock, "", "")
+
+
+@contextmanager
+def running(folder: Path, now: int) -> Iterator[Running]:
+    """Build the exchange in `folder` again, as a restart does, and serve it until the block ends."""
+    with (
+        rebuilt(folder, now) as exchange,
+        DevnetServer(exchange.evm, 0) as chain,
+        Serving(create_app(exchange.house)) as server,
+    ):
+        yield replace(exchange, url=server.url, chain_url=chain.url)

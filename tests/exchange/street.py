@@ -153,5 +153,6 @@ def state_of(market: Market) -> dict[str, object]:
         "separator": market.separator,
         "session_of": market._session_of,
         "reserved": market._reserved,
-        "live": {place: held for place, held in market._live_by_account.items() if held},
+        "own_orders": market._own_orders,
+        "uncleared": market._uncleared,
     }

@@ -16,10 +16,12 @@ ALL = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 MAY_IMPORT = {
     *MIDDLE,
+    "bisect",
     "collections",
     "dataclasses",
     "enum",
     "functools",
+    "heapq",
     "itertools",
     "json",
     "typing",

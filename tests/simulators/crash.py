@@ -36,10 +36,11 @@ class Crashing:
             if now and not plan.after:
                 plan.crashed = True
                 raise Crash
-            answer = method(*arguments, **named)
-            if now:
-                plan.crashed = True
-                raise Crash
-            return answer
+            try:
+                return method(*arguments, **named)
+            finally:
+                if now:  # a refusal is an answer too, and is lost like any other
+                    plan.crashed = True
+                    raise Crash
 
         return touching

@@ -1,10 +1,5 @@
 """Chains to run the port's suite against."""
 
-import shutil
-import socket
-import subprocess
-import time
-
 import pytest
 
 from contracts.devnet_keys import devnet_key
@@ -12,6 +7,7 @@ from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
 from contracts.rpc_evm import RpcEvm
 from contracts.transaction import sender_of
+from tests.contracts.evm.anvil import CHAIN_ID, FORKS, running_anvil
 from tests.contracts.evm.bell import GENESIS_TIME, Clock, Ringer, ask
 
 
@@ -36,11 +32,22 @@ def served(local):
         yield server
 
 
-@pytest.fixture(params=["in-process", "behind-json-rpc", pytest.param("anvil", marks=pytest.mark.anvil)])
+@pytest.fixture(
+    params=[
+        "in-process",
+        "behind-json-rpc",
+        pytest.param("anvil-london", marks=pytest.mark.anvil),
+        pytest.param("anvil-latest", marks=pytest.mark.anvil),
+    ]
+)
 def evm(request, clock):
-    """Each implementation of the port in turn."""
-    if request.param == "anvil":
-        yield from _anvil()
+    """Each implementation of the port in turn, and a node that is not ours under both sets of rules."""
+    if request.param.startswith("anvil"):
+        with running_anvil(*FORKS[request.param.removeprefix("anvil-")]) as url:
+            node = RpcEvm(url, timeout=10, expected_chain_id=CHAIN_ID)
+            for index in range(3):
+                ask(url, "anvil_setBalance", "0x" + sender_of(devnet_key(index)).hex(), hex(10**24))
+            yield node
         return
     local = LocalEvm(clock, genesis_time=GENESIS_TIME)
     if request.param == "in-process":
@@ -58,27 +65,3 @@ def ringer(evm):
 @pytest.fixture
 def bell(ringer):
     return ringer.found_bell()
-
-
-def _anvil():
-    binary = shutil.which("anvil")
-    if binary is None:
-        pytest.skip("there is no anvil on this machine")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([binary, "--silent", "--hardfork", "london", "--port", str(port)])
-    try:
-        for _ in range(100):
-            try:
-                ask(url, "eth_chainId")
-                break
-            except OSError:
-                time.sleep(0.1)
-        for index in range(3):
-            ask(url, "anvil_setBalance", "0x" + sender_of(devnet_key(index)).hex(), hex(10**24))
-        yield RpcEvm(url, timeout=10, expected_chain_id=31337)
-    finally:
-        process.terminate()
-        process.wait()

@@ -6,7 +6,7 @@ import pytest
 from eth_abi import decode
 
 from contracts.artifacts import load
-from contracts.deployment import Deployment, code_digest, constructor, deploy, stands
+from contracts.deployment import Creation, Deployment, code_digest, constructor, deploy, stands
 from contracts.devnet_keys import devnet_key
 from contracts.errors import MalformedDeployment
 from contracts.transaction import sender_of
@@ -45,6 +45,15 @@ def test_the_record_says_since_when_and_from_what(evm, deployment):
     }
 
 
+def test_the_record_names_the_transactions_that_created_the_contracts(evm, deployment):
+    for name, creation in deployment.creations.items():
+        receipt = evm.receipt(creation.transaction)
+        assert receipt.contract_address == deployment.address_of(name)
+        assert (receipt.block_number, receipt.block_hash) == (creation.block, creation.block_hash)
+    assert set(deployment.creations) == {"Settlement", "TestEuro"}
+    assert deployment.deployer == sender_of(OPERATOR)
+
+
 def test_a_token_that_is_there_already_is_used(evm, deployment):
     second = deploy(evm, OPERATOR, token=deployment.token, admin=ADMIN, withdrawal_delay_seconds=60)
     assert (second.token, second.admin, second.withdrawal_delay_seconds) == (deployment.token, ADMIN, 60)
@@ -81,11 +90,14 @@ def record():
         settlement=b"\x11" * 20,
         token=b"\x22" * 20,
         admin=b"\x33" * 20,
+        deployer=b"\x77" * 20,
         withdrawal_delay_seconds=60,
         block=2,
         block_hash=b"\x44" * 32,
         compiler="vyper 0.4.3",
+        evm_version="london",
         source_digest="55" * 32,
+        creations={"Settlement": Creation(b"\x88" * 32, 2, b"\x44" * 32)},
         code_digests={"Settlement": b"\x66" * 32},
     )
 
@@ -100,6 +112,11 @@ def test_a_record_written_is_the_record_read(record):
         {"chain_id": "1337"},
         {"block": -1},
         {"block": True},
+        {"evm_version": 1},
+        {"creations": {}},
+        {"creations": {"Settlement": {}}},
+        {"creations": {"Settlement": {"transaction": "0x" + "88" * 32, "block": -1, "block_hash": "0x" + "44" * 32}}},
+        {"creations": {"Settlement": {"transaction": "0x88", "block": 2, "block_hash": "0x" + "44" * 32}}},
         {"compiler": None},
         {"settlement": "0x11"},
         {"settlement": 5},

@@ -1,9 +1,12 @@
 """What every implementation of the port does: in this process, behind JSON-RPC, and on anvil."""
 
+from dataclasses import replace
+
 import pytest
 
+from contracts.chains import MAX_TRANSACTION_GAS, preset_of
 from contracts.devnet_keys import devnet_key
-from contracts.errors import Refusal, Reverted, TransactionRefused
+from contracts.errors import FeeAboveCap, Refusal, Reverted, TransactionRefused
 from contracts.evm import MAX_LOG_SPAN
 from contracts.transacting import transact
 from contracts.transaction import sender_of
@@ -210,7 +213,20 @@ def test_the_suggested_fees_are_mined(evm, ringer):
 def test_transact_goes_from_intent_to_receipt(evm, bell):
     receipt = transact(evm, devnet_key(1), bell, RING + word(2))
     assert receipt.logs[0].topics[1] == bytes(12) + sender_of(devnet_key(1))
-    assert transact(evm, devnet_key(1), bell, RING + word(2), legacy=True).ok
+    legacy = replace(preset_of(evm.chain_id), legacy=True)
+    assert transact(evm, devnet_key(1), bell, RING + word(2), preset=legacy).ok
+
+
+def test_transact_offers_no_more_than_the_cap(evm, bell):
+    stingy = replace(preset_of(evm.chain_id), max_fee_cap_wei=evm.base_fee())
+    with pytest.raises(FeeAboveCap) as caught:
+        transact(evm, devnet_key(1), bell, RING + word(2), preset=stingy)
+    assert caught.value.cap == evm.base_fee() < caught.value.needed
+    assert evm.nonce(sender_of(devnet_key(1))) == 0
+
+
+def test_a_block_holds_enough_gas_for_the_largest_batch(evm):
+    assert preset_of(evm.chain_id).gas_cap_where(evm.block_gas()) == MAX_TRANSACTION_GAS
 
 
 def test_transact_pays_nothing_for_what_would_revert(evm, bell):

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from app.limits import BodyLimit
 from app.problems import install, problem_of
 from exchange.effects.desk import Desk
+from exchange.effects.intake import Intake
 from exchange.effects.journal import SqliteJournal
 from exchange.effects.routes import exchange_router
 from exchange.market import Market
@@ -39,9 +40,11 @@ def settlements():
     return {}
 
 
-@pytest.fixture
-def client(desk, settlements):
+@pytest.fixture(params=[True, False], ids=["with the quick way in", "through the routes alone"])
+def client(desk, settlements, request):
     app = FastAPI()
+    if request.param:
+        app.add_middleware(Intake, submit=desk.submit_soon, problem_of=problem_of)
     app.add_middleware(BodyLimit)
     install(app)
     app.include_router(

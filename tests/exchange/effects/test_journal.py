@@ -1,11 +1,10 @@
-"""The journal keeps what it acknowledged, and notices every change."""
+"""The journal in a SQLite file. What every journal must do stands in test_journal_port.py."""
 
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -64,26 +63,12 @@ def alter(path: Path, statement: str, *values: object) -> None:
     connection.close()
 
 
-def test_what_was_appended_is_read_back_in_order(journal):
-    assert journal.append(EVENTS[:2]).result() == 2
-    assert journal.append(EVENTS[2:]).result() == len(EVENTS)
-    assert list(journal.read()) == list(enumerate(EVENTS, 1))
-    assert list(journal.read(4)) == list(enumerate(EVENTS, 1))[3:]
-    assert journal.check() == []
-
-
 def test_a_reopened_journal_goes_on_where_it_ended(path):
     written(path)
     journal = SqliteJournal(path)
     assert journal.append([EVENTS[1]]).result() == len(EVENTS) + 1
     journal.close()
     assert [event for _, event in read_journal(path)] == [*EVENTS, EVENTS[1]]
-
-
-def test_no_events_at_all_wait_for_those_before(journal):
-    first = journal.append(EVENTS)
-    assert journal.append([]).result() == len(EVENTS)
-    assert first.done()
 
 
 def test_entries_are_linked_by_their_hashes(path):
@@ -111,26 +96,6 @@ def test_many_callers_share_a_commit(path):
     journal.close()
 
 
-def test_threads_append_without_losing_anything(journal):
-    def caller() -> None:
-        for _ in range(20):
-            journal.append(EVENTS[1:3]).result()
-
-    threads = [threading.Thread(target=caller) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(list(journal.read())) == 400
-    assert journal.check() == []
-
-
-def test_who_stops_waiting_does_not_stop_the_writing(journal):
-    future = journal.append(EVENTS)
-    assert not future.cancel()
-    assert journal.append([]).result() == len(EVENTS)
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_flipped_bit_in_any_column_is_found_and_named(tmp_path_factory, data):
@@ -156,14 +121,6 @@ def test_any_flipped_bit_in_any_column_is_found_and_named(tmp_path_factory, data
     with pytest.raises(JournalBroken) as broken:
         list(read_journal(path))
     assert broken.value.sequence == entry
-
-
-def test_every_damaged_entry_is_reported_and_the_first_stops_the_reading(path):
-    written(path)
-    alter(path, "UPDATE entries SET body = body || ' ' WHERE sequence IN (2, 5)")
-    assert [damage.sequence for damage in check_journal(path)] == [2, 5]
-    with pytest.raises(JournalBroken, match="entry 2: the hash is wrong"):
-        list(read_journal(path))
 
 
 def test_a_body_that_is_no_event_is_found_though_its_hash_is_right(path):
@@ -200,12 +157,6 @@ def test_entries_cut_off_at_the_end_are_noticed_at_opening(path):
     assert check_journal(path) == [(4, "the journal ends with entry 4, and says that it ends with 6")]
 
 
-def test_a_changed_head_is_noticed(path):
-    written(path)
-    alter(path, "UPDATE head SET hash = zeroblob(32)")
-    assert [damage.sequence for damage in check_journal(path)] == [len(EVENTS)]
-
-
 def test_a_truncated_file_is_noticed(path):
     written(path)
     os.truncate(path, path.stat().st_size - 5_000)
@@ -224,7 +175,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_as_it_was(path):
 
 def test_another_programs_database_is_refused(path):
     alter(path, "CREATE TABLE letters(body TEXT)")
-    with pytest.raises(JournalBroken, match="not a journal of version 1"):
+    with pytest.raises(JournalBroken, match="not a journal that this program can write"):
         SqliteJournal(path)
 
 
@@ -244,6 +195,26 @@ def test_a_second_writer_is_refused_and_a_reader_is_not(journal, path):
     with pytest.raises(JournalInUse, match="another process writes"):
         SqliteJournal(path)
     assert [event for _, event in read_journal(path)] == EVENTS
+
+
+def test_a_journal_written_before_there_were_version_tables_goes_on(path):
+    written(path)
+    alter(path, "DROP TABLE journal_version")
+    alter(path, "PRAGMA user_version = 1")
+    assert [event for _, event in read_journal(path)] == EVENTS
+    journal = SqliteJournal(path)
+    assert journal.append(EVENTS[:1]).result() == len(EVENTS) + 1
+    journal.close()
+    assert check_journal(path) == []
+
+
+def test_a_journal_of_a_later_version_is_refused_and_left_as_it_was(path):
+    written(path)
+    alter(path, "UPDATE journal_version SET version_num = '0099'")
+    before = path.read_bytes()
+    with pytest.raises(JournalBroken, match="version 0099"):
+        SqliteJournal(path)
+    assert path.read_bytes() == before
 
 
 OPEN = """

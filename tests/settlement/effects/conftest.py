@@ -8,6 +8,7 @@ from settlement.effects.settlement_contract import SettlementContract
 from settlement.effects.sqlite_store import SqliteStore
 from settlement.effects.submitter import ChainSettings, Submitter
 from tests.settlement.effects.street import GENESIS_TIME, OPERATOR_KEY, Clock, found_street
+from tests.simulators.mempool_evm import MempoolEvm
 from tests.simulators.unsteady_evm import UnsteadyEvm
 
 
@@ -54,11 +55,18 @@ def unsteady(street):
 
 
 @pytest.fixture
+def mempool(street):
+    """The street's chain with a mempool, mining when told."""
+    return MempoolEvm(street.evm, street.clock)
+
+
+@pytest.fixture
 def submit_to(store, street):
     """A submitter of the same store over another view of the chain, with other settings."""
 
-    def over(evm, **settings):
+    def over(evm, *, holder=None, **settings):
         contract = SettlementContract(evm, street.address)
-        return Submitter(store, contract, OPERATOR_KEY, ChainSettings(chain_id=street.evm.chain_id, **settings))
+        chain = ChainSettings(chain_id=street.evm.chain_id, **settings)
+        return Submitter(store, contract, OPERATOR_KEY, chain, holder=holder)
 
     return over

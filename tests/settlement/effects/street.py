@@ -192,6 +192,14 @@ def found_street(evm: Evm, clock: Clock) -> Street:
     return street
 
 
+def impoverish_the_consumer(street: Street) -> None:
+    """The consumer takes everything out, and the gate closes."""
+    street.tell(CONSUMER.key, settlement_contract.request_withdrawal(CONSUMER.account, 10 * EURO))
+    street.clock.now = street.contract.withdrawal(CONSUMER.account)[1]
+    street.tell(ADMIN_KEY, settlement_contract.withdraw(CONSUMER.account))
+    street.close_gate()
+
+
 def in_two_parts(batch: Batch) -> list[Batch]:
     """A batch of two trades as two parts of one trade each."""
     return [

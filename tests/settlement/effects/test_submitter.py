@@ -18,17 +18,11 @@ from tests.settlement.effects.street import (
     FIRST_DELIVERY,
     OPERATOR_KEY,
     TERMS,
+    impoverish_the_consumer,
     in_two_parts,
     on_chain,
     states,
 )
-
-
-def impoverish_the_consumer(street):
-    street.tell(CONSUMER.key, settlement_contract.request_withdrawal(CONSUMER.account, 10 * EURO))
-    street.clock.now = street.contract.withdrawal(CONSUMER.account)[1]
-    street.tell(ADMIN_KEY, settlement_contract.withdraw(CONSUMER.account))
-    street.close_gate()
 
 
 def test_a_batch_is_settled_and_final(street, store, submitter):

@@ -9,10 +9,13 @@ from settlement.effects import settlement_contract
 from settlement.lifecycle import State
 from tests.settlement.effects.street import (
     ADMIN_KEY,
+    CONSUMER,
+    EURO,
     FIRST_DELIVERY,
     NODE_KEY,
     OPERATOR_KEY,
     TERMS,
+    impoverish_the_consumer,
     in_two_parts,
     on_chain,
     states,
@@ -195,23 +198,45 @@ def test_a_batch_that_reverts_on_chain_is_refused_with_the_reason(street, store,
     street.close_gate()
     unsteady.queueing = True
     submitter.step(11)
-    street.tell(ADMIN_KEY, settlement_contract.pause())
+    impoverish_the_consumer(street)
     unsteady.release()
     # a reorganisation could still undo it
-    assert [held.why for held in submitter.step(12).held] == ["pause: paused"]
+    assert [held.why for held in submitter.step(12).held] == ["money: credit is short"]
     assert states(store) == [State.SUBMITTED]
     street.evm.mine()
     submitter.step(13)
     (kept,) = store.batches()
-    assert (kept.state, kept.refused) == (State.REFUSED, "pause: paused")
+    assert (kept.state, kept.refused) == (State.REFUSED, "money: credit is short")
     unsteady.queueing = False
-    street.tell(ADMIN_KEY, settlement_contract.unpause())
+    street.fund(CONSUMER.account, 10 * EURO)
     submitter.try_again(kept.session, kept.part)
     submitter.step(14)
     street.evm.mine()
     submitter.step(15)
     (kept,) = store.batches()
     assert (kept.state, len(kept.attempts)) == (State.FINAL, 2)
+
+
+def test_a_batch_that_reverts_for_what_others_can_cure_is_sent_anew(street, store, unsteady, submit_to):
+    submitter = submit_to(unsteady, confirmations=1)
+    submitter.enqueue([street.batch()], 10)
+    street.close_gate()
+    unsteady.queueing = True
+    submitter.step(11)
+    street.tell(ADMIN_KEY, settlement_contract.pause())
+    unsteady.release()
+    unsteady.queueing = False
+    street.evm.mine()
+    assert [held.why for held in submitter.step(12).held] == ["pause: paused"]
+    (kept,) = store.batches()
+    assert (kept.state, len(kept.attempts)) == (State.SUBMITTED, 1), "while it is paused, nothing is signed"
+    street.tell(ADMIN_KEY, settlement_contract.unpause())
+    submitter.step(13)
+    street.evm.mine()
+    submitter.step(14)
+    (kept,) = store.batches()
+    assert (kept.state, len(kept.attempts), kept.tx_hash) == (State.FINAL, 2, kept.attempts[1].tx_hash)
+    assert on_chain(street, street.batch()) == 1
 
 
 def test_a_batch_another_process_settled_is_taken_over(street, store, submitter, indexer):

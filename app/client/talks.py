@@ -1,0 +1,201 @@
+"""Everything a client says to an exchange, as talks (`talk.py`): what to sign, what to send, what to believe."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.client.answers import (
+    Acknowledged,
+    Expect,
+    Meta,
+    read_acknowledged,
+    read_meta,
+    read_object,
+    read_page,
+    read_proof,
+)
+from app.client.errors import AnswerMalformed, ClientError, Refused
+from app.client.talk import Patience, Request, Talk, ask, document_of
+from exchange.documents import hexed, order_to_document
+from exchange.order import Order, Side, SignedOrder, cancellation_digest
+from exchange.parameters import Parameters
+from exchange.units import MicroPerKwh, Wh
+from identity.address import Address, parse_address, to_text
+from identity.errors import MalformedAddress
+from identity.signature import Signer
+from settlement.proof import Proof
+
+Document = dict[str, Any]
+
+_PAGE = 1_000
+
+
+class Talks:
+    """The talks of one client; they share what the exchange said of itself. `key` signs, and is none for a reader."""
+
+    def __init__(
+        self, key: bytes | None, expect: Expect, patience: Patience, random_bits: Callable[[int], int]
+    ) -> None:
+        self.signer = None if key is None else Signer(key)
+        self.expect = expect
+        self.patience = patience
+        self.known: Meta | None = None
+        self._random_bits = random_bits
+        self._accounts: list[Document] | None = None
+
+    # The exchange
+
+    def meta(self) -> Talk[Meta]:
+        """Ask anew what the exchange says of itself."""
+        self.known = read_meta((yield from self._get("/v1/meta")), self.expect)
+        return self.known
+
+    def rules(self) -> Talk[Meta]:
+        """Return what the exchange said of itself before, or ask."""
+        return self.known if self.known is not None else (yield from self.meta())
+
+    def get(self, path: str, query: Mapping[str, str | int]) -> Talk[Document]:
+        """Read anything."""
+        return read_object((yield from self._get(path, query)))
+
+    # Orders
+
+    def order(
+        self,
+        side: Side,
+        energy_wh: int,
+        limit_micro_per_kwh: int,
+        *,
+        asset: str | None,
+        delivery_start: int | None,
+        salt: int | None,
+    ) -> Talk[Order]:
+        """Make an order of the key's own account; what is not given is its first asset, the next delivery, a new salt.
+
+        A delegate, whose key holds no account, names the asset and the salt. Raises `ValueError` for values that no
+        field can hold.
+        """
+        meta = (yield from self.meta()) if delivery_start is None else (yield from self.rules())
+        if delivery_start is None and not meta.open_deliveries:
+            raise ClientError("no delivery takes orders now")
+        start = meta.open_deliveries[0] if delivery_start is None else delivery_start
+        account: Document = {}
+        if asset is None or salt is None:
+            account = yield from self._own_account(asset)
+        try:
+            identity = parse_address(account["assets"][0]["asset"] if asset is None else asset)
+            salt = account["epoch"] << 32 | self._random_bits(32) if salt is None else salt
+        except (KeyError, TypeError, IndexError, MalformedAddress) as error:
+            raise AnswerMalformed(f"this account cannot be used: {error!r}") from error
+        market = meta.parameters.market
+        return Order(
+            asset=identity,
+            market=market.number,
+            product=market.product,
+            side=side,
+            delivery_start=start,
+            energy=Wh(energy_wh),
+            limit=MicroPerKwh(limit_micro_per_kwh),
+            valid_until=start,
+            salt=salt,
+        )
+
+    def sign(self, order: Order) -> Talk[SignedOrder]:
+        """Sign an order under the exchange's domain."""
+        meta = yield from self.rules()
+        return self._signed(order, meta.parameters)
+
+    def submit(self, given: Order | SignedOrder) -> Talk[Acknowledged]:
+        """Hand in one order, and sign it before if it is not. Raises `Refused`, and `ReceiptUnsound`."""
+        parameters = (yield from self.rules()).parameters
+        signed = self._signed(given, parameters)
+        digest = signed.order.digest(parameters.domain.separator())
+        answer = yield from ask(Request("POST", "/v1/orders", body=order_to_document(signed)), self.patience)
+        return read_acknowledged(document_of(answer), digest, parameters, answer.status)
+
+    def submit_many(self, given: Sequence[Order | SignedOrder]) -> Talk[list[Acknowledged | Refused]]:
+        """Hand in orders, as many at once as the exchange takes; each is answered for itself, in the order given."""
+        meta = yield from self.rules()
+        signed = [self._signed(each, meta.parameters) for each in given]
+        answered: list[Acknowledged | Refused] = []
+        for first in range(0, len(signed), meta.most_orders_at_once):
+            part = signed[first : first + meta.most_orders_at_once]
+            request = Request("POST", "/v1/orders/batch", body={"orders": [order_to_document(each) for each in part]})
+            results, _ = read_page(document_of((yield from ask(request, self.patience))), "results")
+            if len(results) != len(part):
+                raise AnswerMalformed(f"{len(part)} orders were handed in, {len(results)} were answered")
+            for each, result in zip(part, results, strict=True):
+                digest = each.order.digest(meta.parameters.domain.separator())
+                status, problem = read_object(result).get("status"), result.get("problem")
+                answered.append(
+                    read_acknowledged(result, digest, meta.parameters, status)
+                    if problem is None
+                    else Refused(status if isinstance(status, int) else 0, read_object(problem))
+                )
+        return answered
+
+    def cancel(self, digest: bytes) -> Talk[Document]:
+        """Take an order back before its gate closes. Taking it back again is harmless."""
+        meta = yield from self.rules()
+        signature = self._must_sign().sign(cancellation_digest(digest, meta.parameters.domain.separator()))
+        request = Request("POST", f"/v1/orders/{hexed(digest)}/cancellation", body={"signature": hexed(signature)})
+        return read_object(document_of((yield from ask(request, self.patience))))
+
+    # What became of it
+
+    def proof(self, kind: str, name: bytes) -> Talk[Proof]:
+        """Fetch a proof (of "trades" by leaf, of "orders" by digest) and verify it. Raises `ProofUnsound`."""
+        parameters = (yield from self.rules()).parameters
+        return read_proof((yield from self._get(f"/v1/proofs/{kind}/{hexed(name)}")), name, parameters)
+
+    def accounts(self, holder: Address | None) -> Talk[list[Document]]:
+        """Return the accounts of a holder; without one, of the key's."""
+        whose = self._must_sign().address if holder is None else holder
+        return (yield from self._pages("/v1/accounts", "accounts", {"holder": to_text(whose)}))
+
+    def trades(self, query: Mapping[str, str | int]) -> Talk[list[Document]]:
+        """Return the trades of a session, an account, both or all."""
+        return (yield from self._pages("/v1/trades", "trades", query))
+
+    def statement(self, account: int, begin: int, end: int) -> Talk[Document]:
+        """Return an account's statement with all its lines."""
+        path = f"/v1/accounts/{account}/statement"
+        query: dict[str, str | int] = {"from": begin, "to": end}
+        first: dict[str, str | int] = {**query, "limit": 1}  # for the sums
+        whole = read_object((yield from self._get(path, first)))
+        whole["lines"] = yield from self._pages(path, "lines", query)
+        whole["next"] = None
+        return whole
+
+    def _pages(self, path: str, name: str, query: Mapping[str, str | int]) -> Talk[list[Document]]:
+        found: list[Document] = []
+        cursor: str | int | None = None
+        while True:
+            more: dict[str, str | int] = {"limit": _PAGE} | ({} if cursor is None else {"cursor": cursor})
+            items, cursor = read_page((yield from self._get(path, {**query, **more})), name)
+            found += items
+            if cursor is None:
+                return found
+
+    def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Talk[Any]:
+        return document_of((yield from ask(Request("GET", path, query or {}), self.patience)))
+
+    def _own_account(self, asset: str | None) -> Talk[Document]:
+        """Return the account of the key that an asset is enrolled under, or else its first that has any."""
+        if self._accounts is None:
+            self._accounts = yield from self.accounts(None)
+        for account in self._accounts:
+            assets = [str(each["asset"]).lower() for each in account["assets"]]
+            if asset.lower() in assets if asset is not None else assets:
+                return account
+        what = "any asset" if asset is None else f"the asset {asset}"
+        raise ClientError(f"no account of {to_text(self._must_sign().address)} has {what}; a delegate names its salt")
+
+    def _signed(self, given: Order | SignedOrder, parameters: Parameters) -> SignedOrder:
+        if isinstance(given, SignedOrder):
+            return given
+        return SignedOrder(given, self._must_sign().sign(given.digest(parameters.domain.separator())))
+
+    def _must_sign(self) -> Signer:
+        if self.signer is None:
+            raise ClientError("this client has no key, and only reads")
+        return self.signer

@@ -1,0 +1,147 @@
+"""Whether this server is alive, and whether it is fit to work: each part it needs, looked at by itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.problems import problem, problem_response
+from app.wiring import House
+from contracts.errors import EvmError
+from contracts.evm import Block
+from contracts.local_evm import LocalEvm
+from exchange.errors import ExchangeRefused
+from settlement.effects.errors import SettlementEffectError
+
+MOST_LAG_BLOCKS = 25
+MOST_AHEAD_SECONDS = 60
+"""How far the chain's newest block may be ahead of this machine's clock."""
+
+MOST_BEHIND_SECONDS = 900
+"""How old the newest block of a chain may be that others run; a chain in this process has blocks when it needs them."""
+
+_FRESH_SECONDS = 1.0
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something this server needs: why it is not ready, if it is not, and figures of it."""
+
+    missing: str | None
+    figures: Document
+
+
+class Health:
+    """Looks at one exchange. The chain is asked once a second at most, however often somebody wants to know."""
+
+    def __init__(self, house: House, now: Callable[[], float] = monotonic) -> None:
+        self._house = house
+        self._now = now
+        self._asked_at: float | None = None
+        self._head: Block | None = None
+        self._why = ""
+
+    def head(self) -> Block | None:
+        """Return the chain's newest block, or none where the chain does not answer."""
+        if self._asked_at is None or self._now() - self._asked_at >= _FRESH_SECONDS:
+            try:
+                self._head = self._house.evm.head()
+            except EvmError as error:
+                self._head, self._why = None, str(error)
+            self._asked_at = self._now()
+        return self._head
+
+    def parts(self) -> dict[str, Part]:
+        """Return every part by its name."""
+        return {
+            "chain": self._chain(),
+            "clock": self._clock(),
+            "indexing": self._indexing(),
+            "journal": self._journal(),
+            "lease": self._lease(),
+            "heartbeat": Part(self._house.heartbeat.last_error, {}),
+        }
+
+    def _chain(self) -> Part:
+        chain_id = self._house.founded.deployment.chain_id
+        head = self.head()
+        if head is None:
+            return Part(f"the chain does not answer: {self._why}", {"chain_id": chain_id})
+        return Part(None, {"chain_id": chain_id, "head": head.number})
+
+    def _clock(self) -> Part:
+        now, head = self._house.desk.clock(), self.head()
+        if head is None:
+            return Part(None, {"now": now})
+        alone = isinstance(self._house.evm, LocalEvm)
+        return Part(skew(head.timestamp, now, alone=alone), {"now": now, "head_at": head.timestamp})
+
+    def _indexing(self) -> Part:
+        try:
+            cursor = self._house.store.cursor()
+        except SettlementEffectError as error:
+            return Part(f"the store cannot be read: {error}", {})
+        if cursor is None:
+            return Part("the chain was not read yet", {})
+        head = self.head()
+        lag = 0 if head is None else max(head.number - cursor.number, 0)
+        missing = f"{lag} blocks are yet to be read" if lag > MOST_LAG_BLOCKS else None
+        return Part(missing, {"read_to_block": cursor.number, "lag_blocks": lag})
+
+    def _journal(self) -> Part:
+        desk, journal = self._house.desk, self._house.journal
+        try:
+            desk.look(lambda market, _: market.next_sequence)
+            figures = {"sequence": journal.sequence, "decides": desk.decides}
+        except ExchangeRefused as refusal:
+            return Part(str(refusal), {})
+        return Part(None if desk.decides else "another process decides", figures)
+
+    def _lease(self) -> Part:
+        try:
+            lease = self._house.store.lease()
+            leads = self._house.submitter.leads(self._house.desk.clock())
+        except SettlementEffectError as error:
+            return Part(f"the store cannot be read: {error}", {})
+        if leads:
+            return Part(None, {})
+        return Part("nobody submits yet" if lease is None else f"{lease.holder} has, or had, the lease to submit", {})
+
+
+def skew(head_at: int, now: int, *, alone: bool) -> str | None:
+    """Say how the clock and the chain (its newest block's instant) disagree, if they do beyond what is usual.
+
+    `alone`: the chain is in this process, and has a block only when something happens.
+    """
+    if head_at - now > MOST_AHEAD_SECONDS:
+        return f"the chain is {head_at - now} s ahead of this machine's clock: is the clock right?"
+    if not alone and now - head_at > MOST_BEHIND_SECONDS:
+        return f"the newest block is {now - head_at} s old: is the clock right, and does the node follow its chain?"
+    return None
+
+
+def health_router(health: Health) -> APIRouter:
+    """Return the routes for whoever looks after this server."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/healthz")
+    async def alive() -> Document:
+        """Answer, as long as this process can: where it does not, start it anew."""
+        return {"status": "alive"}
+
+    @router.get("/readyz", response_model=None)
+    def ready() -> Response | Document:
+        """Say whether this server can take orders and settle them; 503 `not-ready` names what is missing."""
+        parts = health.parts()
+        missing = {name: part.missing for name, part in parts.items() if part.missing is not None}
+        figures = {name: part.figures for name, part in parts.items() if part.figures}
+        if missing:
+            detail = "; ".join(f"{name}: {why}" for name, why in missing.items())
+            return problem_response(problem("not-ready", detail) | {"missing": missing, "parts": figures})
+        return {"status": "ready", "parts": figures}
+
+    return router

@@ -1,0 +1,213 @@
+"""The interface as a document (OpenAPI): made from the routes, with every problem that each may answer.
+
+    python -m app.openapi            writes docs/openapi.json
+    python -m app.openapi --check    compares it with the routes, and names every difference
+
+Version 1 of the interface only grows: nothing that stands in the document is taken out or becomes stricter.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.problems import MEDIA_TYPE, PROBLEMS
+
+Document = dict[str, Any]
+
+COMMITTED = Path(__file__).parents[1] / "docs" / "openapi.json"
+
+_EVERYWHERE = ("bad-request", "body-too-deep", "body-too-large", "too-many-requests", "overloaded", "timed-out")
+_JOURNAL = ("journal-broken",)
+_STORE = ("store-broken",)
+_INPUT = ("malformed-request",)
+_PAGE = (*_INPUT, "malformed-cursor")
+_AUTHORITY = ("bad-signature", "unknown-asset", "asset-not-current", "orders-voided", "not-authorised")
+_ORDER = (
+    *_AUTHORITY,
+    "malformed-order",
+    "wrong-market",
+    "not-a-delivery-start",
+    "gate-not-open",
+    "gate-closed",
+    "order-expired",
+    "size-out-of-bounds",
+    "preferences-unknown",
+    "own-crossing",
+    "short-of-collateral",
+    "order-cancelled",
+    "not-the-sequencer",
+)
+_CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "not-the-sequencer", *_INPUT)
+_PROOF = ("session-not-cleared", "not-settled-yet", "book-unsound", *_INPUT)
+
+ANSWERS: Mapping[str, Sequence[str]] = {
+    "POST /v1/orders": (*_ORDER, *_INPUT, *_JOURNAL),
+    "POST /v1/orders/batch": ("not-the-sequencer", *_INPUT, *_JOURNAL),
+    "POST /v1/orders/typed-data": ("malformed-order", *_INPUT, *_JOURNAL),
+    "GET /v1/orders/{digest}": ("unknown-order", *_INPUT, *_JOURNAL, *_STORE),
+    "GET /v1/orders/{digest}/cancellation/typed-data": (*_INPUT, *_JOURNAL),
+    "DELETE /v1/orders/{digest}": (*_CANCELLATION, *_JOURNAL),
+    "POST /v1/orders/{digest}/cancellation": (*_CANCELLATION, *_JOURNAL),
+    "GET /v1/sessions": (*_PAGE, *_JOURNAL),
+    "GET /v1/sessions/{session}": ("unknown-session", *_INPUT, *_JOURNAL, *_STORE),
+    "GET /v1/sessions/{session}/book": ("unknown-session", "session-not-cleared", *_INPUT, *_JOURNAL),
+    "GET /v1/trades": ("unknown-session", *_PAGE, *_JOURNAL),
+    "GET /v1/trades/{leaf}": ("unknown-trade", *_INPUT, *_JOURNAL),
+    "GET /v1/meta": _JOURNAL,
+    "GET /v1/events": (*_PAGE, *_JOURNAL),
+    "GET /v1/health": (*_JOURNAL, *_STORE),
+    "GET /v1/batches": (*_INPUT, *_STORE),
+    "GET /v1/batches/{session}/{part}": ("unknown-batch", *_INPUT, *_STORE),
+    "GET /v1/proofs/trades/{leaf}": ("unknown-trade", *_PROOF, *_JOURNAL, *_STORE),
+    "GET /v1/proofs/orders/{digest}": ("unknown-order", *_PROOF, *_JOURNAL, *_STORE),
+    "GET /v1/accounts": ("malformed-address", *_INPUT),
+    "GET /v1/accounts/{number}": ("unknown-account", *_INPUT, *_JOURNAL),
+    "GET /v1/accounts/{number}/statement": ("unknown-account", *_PAGE),
+    "GET /problems": (),
+    "GET /problems/{code}": ("not-found", *_INPUT),
+    "GET /healthz": (),
+    "GET /readyz": ("not-ready",),
+    "GET /metrics": (),
+}
+"""What each operation may refuse with, beyond what every request may meet."""
+
+_PROBLEM: Document = {
+    "title": "Problem",
+    "description": "RFC 9457. The refusal's data stand beside these members; `code` is stable, `detail` is not.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "description": "a path here that explains the code"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "enum": sorted(PROBLEMS)},
+        "retry_after_seconds": {"type": "integer", "description": "when asking again makes sense"},
+        "fields": {"type": "array", "description": "each wrong field with what is wrong with it"},
+    },
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Have `app` publish its document with the problems that its routes answer."""
+    plain = app.openapi
+
+    def described() -> Document:
+        if app.openapi_schema is None:
+            app.openapi_schema = _with_problems(plain())
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to do this
+
+
+def differences(before: Document, now: Document) -> Iterator[str]:
+    """Yield how two documents differ, one difference a line, by its place."""
+    yield from _differ("", before, now)
+
+
+def breaks(before: Document, now: Document) -> Iterator[str]:
+    """Yield what a client of `before` could miss in `now`: what was taken away, or is asked for anew."""
+    for path, operations in before["paths"].items():
+        for method, operation in operations.items():
+            place = f"{method.upper()} {path}"
+            found = now["paths"].get(path, {}).get(method)
+            if found is None:
+                yield f"{place} is gone"
+                continue
+            known = {parameter["name"]: parameter for parameter in operation.get("parameters", ())}
+            for parameter in found.get("parameters", ()):
+                if parameter.get("required") and not known.get(parameter["name"], {}).get("required"):
+                    yield f"{place} now demands {parameter['name']}"
+            gone = set(known) - {parameter["name"] for parameter in found.get("parameters", ())}
+            yield from (f"{place} no longer knows {name}" for name in sorted(gone))
+            lost = {status for status in operation["responses"] if status < "4"} - {*found["responses"]}
+            yield from (f"{place} no longer answers {status}" for status in sorted(lost))
+    schemas, later = before["components"]["schemas"], now["components"]["schemas"]
+    for name, schema in schemas.items():
+        if name not in later:
+            yield f"{name} is gone"
+            continue
+        gone = {*schema.get("properties", ())} - {*later[name].get("properties", ())}
+        yield from (f"{name} no longer has {field}" for field in sorted(gone))
+        if name.endswith("In"):
+            asked = {*later[name].get("required", ())} - {*schema.get("required", ())}
+            yield from (f"{name} now demands {field}" for field in sorted(asked))
+
+
+def _with_problems(document: Document) -> Document:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            codes = (*ANSWERS[f"{method.upper()} {path}"], *_EVERYWHERE, "unexpected")
+            operation["responses"] |= dict(_responses(codes))
+            if not any(PROBLEMS[code][0] == 422 for code in codes):
+                operation["responses"].pop("422", None)  # FastAPI's own guess
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for fastapis_own in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(fastapis_own, None)
+    schemas["Problem"] = _PROBLEM
+    document["info"]["version"] = "1"  # of the interface; the program's own is in /v1/meta
+    return document
+
+
+def _responses(codes: Iterable[str]) -> Iterator[tuple[str, Document]]:
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        by_status.setdefault(PROBLEMS[code][0], []).append(code)
+    for status, known in sorted(by_status.items()):
+        answer: Document = {
+            "description": ", ".join(f"`{code}`" for code in known),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        if status in {429, 503}:
+            answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
+        yield str(status), answer
+
+
+def _differ(place: str, before: object, now: object) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in sorted({*before, *now}):
+            if name not in now:
+                yield f"{place}/{name} is only in the committed document"
+            elif name not in before:
+                yield f"{place}/{name} is new"
+            else:
+                yield from _differ(f"{place}/{name}", before[name], now[name])
+    elif before != now:
+        yield f"{place} was {json.dumps(before)[:80]}, is {json.dumps(now)[:80]}"
+
+
+def text_of(document: Document) -> str:
+    """Return a document as it is committed."""
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def current() -> Document:
+    """Return the document of a whole exchange, which is founded in a folder of its own for this."""
+    from tempfile import TemporaryDirectory
+
+    from app.demo import prepare
+    from app.street import street_file
+
+    with TemporaryDirectory() as folder, prepare(street_file(), Path(folder) / "street")[0] as demo:
+        return demo.app.openapi()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the document, or with `--check` compare it: 0 where it is as committed."""
+    now = current()
+    if "--check" not in arguments:
+        COMMITTED.write_text(text_of(now))
+        return 0
+    before = json.loads(COMMITTED.read_text())
+    broken, different = list(breaks(before, now)), list(differences(before, now))
+    for line in [*(f"breaks clients: {each}" for each in broken), *different[:50]]:
+        print(line, file=sys.stderr)  # noqa: T201  # what a command says
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

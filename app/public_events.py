@@ -1,0 +1,117 @@
+"""What of the journal everybody may watch, as it happens: each entry as the public events it stands for.
+
+The book of a session that is not cleared is nobody's business. An order in it therefore shows as little as that there
+is one: its session, and the hash of its receipt's signature. Who handed it in has the receipt and knows it again;
+nobody else can find out which order it is, not even by guessing, since only the exchange can sign a receipt. That stays
+so after the clearing: an event is the same whenever it is read. What was ordered is then in the book.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from exchange.delivery import SessionKey
+from exchange.documents import hexed
+from exchange.effects.trade_index import TradeRecord
+from exchange.effects.views import trade_document
+from exchange.events import Event, GateClosed, OrderAccepted, OrderCancelled, SessionCleared, SessionSettled
+from exchange.market import Session
+from exchange.receipt import Receipt
+from identity.hashing import keccak
+
+Document = dict[str, Any]
+
+
+class Topic(StrEnum):
+    """What an event is about."""
+
+    ORDERS = "orders"
+    TRADES = "trades"
+    SESSIONS = "sessions"
+    SETTLEMENTS = "settlements"
+
+
+class Place(NamedTuple):
+    """Where an event stands: the number of its journal entry, and its place among that entry's events."""
+
+    sequence: int
+    part: int
+
+    def __str__(self) -> str:
+        """Return it as the `id` of an event."""
+        return f"{self.sequence}.{self.part}"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEvent:
+    """One event; `accounts` are those of a trade's two sides, and none otherwise."""
+
+    place: Place
+    topic: Topic
+    kind: str
+    data: str
+    accounts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the rest of what an event says is found: a session, the receipt of an order, and what the chain holds."""
+
+    session: Callable[[SessionKey], Session]
+    receipt: Callable[[bytes], Receipt]
+    settlement: Callable[[SessionKey], Document | None]
+
+
+def receipt_name(receipt_signature: bytes) -> str:
+    """Return what an order is called in public events: the hash of the signature of its receipt."""
+    return hexed(keccak(receipt_signature))
+
+
+def public_events(sequence: int, event: Event, sources: Sources) -> Sequence[PublicEvent]:
+    """Return the public events of a journal entry, in order; none where it is of no interest."""
+    return [
+        PublicEvent(Place(sequence, part), topic, kind, json.dumps(data, separators=(",", ":")), accounts)
+        for part, (topic, kind, data, accounts) in enumerate(_events(event, sources))
+    ]
+
+
+def _events(event: Event, sources: Sources) -> Iterator[tuple[Topic, str, Document, tuple[int, ...]]]:
+    match event:
+        case OrderAccepted():
+            name = receipt_name(event.receipt.signature)
+            data = _of(event.signed.order.session, event.receipt.received_at) | {"receipt": name}
+            yield Topic.ORDERS, "order-accepted", data, ()
+        case OrderCancelled():
+            name = receipt_name(sources.receipt(event.digest).signature)
+            yield Topic.ORDERS, "order-cancelled", _of(event.session, event.at) | {"receipt": name}, ()
+        case GateClosed():
+            yield Topic.SESSIONS, "gate-closed", _of(event.session, event.at), ()
+        case SessionCleared():
+            yield from _cleared(event, sources.session(event.session))
+        case SessionSettled():
+            settlement = sources.settlement(event.session) or {"batches": []}
+            yield Topic.SESSIONS, "session-settled", _of(event.session, event.at), ()
+            yield Topic.SETTLEMENTS, "settlement", _of(event.session, event.at) | settlement, ()
+
+
+def _cleared(event: SessionCleared, session: Session) -> Iterator[tuple[Topic, str, Document, tuple[int, ...]]]:
+    clearing = event.clearing
+    summary = {
+        "orders": len(session.orders),
+        "cancelled": len(session.cancelled),
+        "rate_micro_per_kwh": clearing.rate,
+        "energy_wh": clearing.energy,
+        "own_use_wh": sum(use.energy for use in clearing.own_uses),
+        "trades": len(clearing.trades),
+    }
+    yield Topic.SESSIONS, "session-cleared", _of(event.session, event.at) | summary, ()
+    for trade in clearing.trades:
+        buyer, seller = session.orders[trade.bid].account, session.orders[trade.offer].account
+        record = TradeRecord(leaf=trade.leaf(), trade=trade, buyer=buyer, seller=seller)
+        yield Topic.TRADES, "trade", trade_document(record) | {"at": event.at}, (buyer, seller)
+
+
+def _of(key: SessionKey, at: int) -> Document:
+    return {"session": key.number, "session_name": str(key), "at": at}

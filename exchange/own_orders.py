@@ -1,0 +1,88 @@
+"""The open orders of one account in one session, kept so that the best of each home is at hand.
+
+An account must not trade with itself, except at one home, where own energy is allocated first. So a new order is held
+against the best order of the other side at every other home: the two best homes of a side are all there is to look at.
+Taking an order up or away costs the logarithm of the orders there are (and the moving of a short list of homes).
+"""
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from exchange.order import Order, Side
+
+Place = tuple[int, bytes]
+"""The limit, the better the lower, and the order's digest."""
+
+
+@dataclass(slots=True)
+class _Home:
+    """One side of one home: a heap in which orders that were taken back stay until they come to its top."""
+
+    heap: list[Place] = field(default_factory=list)
+    gone: set[bytes] = field(default_factory=set)
+
+    @property
+    def best(self) -> Place | None:
+        """The best open order."""
+        return self.heap[0] if self.heap else None
+
+    def add(self, place: Place) -> None:
+        """Take up an order."""
+        heappush(self.heap, place)
+
+    def remove(self, digest: bytes) -> None:
+        """Take away an order that is there."""
+        self.gone.add(digest)
+        while self.heap and self.heap[0][1] in self.gone:
+            self.gone.remove(heappop(self.heap)[1])
+
+
+@dataclass(slots=True)
+class OwnOrders:
+    """What one account has open in one session, by side and home."""
+
+    _homes: dict[tuple[Side, str], _Home] = field(default_factory=dict)
+    _best: dict[Side, list[tuple[int, bytes, str]]] = field(default_factory=dict)
+
+    def add(self, order: Order, digest: bytes, home: str) -> None:
+        """Take up an open order."""
+        kept = self._homes.setdefault((order.side, home), _Home())
+        before = kept.best
+        kept.add((_badness(order), digest))
+        self._rank(order.side, home, before, kept.best)
+
+    def remove(self, order: Order, digest: bytes, home: str) -> None:
+        """Take away an order that was taken up."""
+        kept = self._homes[order.side, home]
+        before = kept.best
+        kept.remove(digest)
+        self._rank(order.side, home, before, kept.best)
+        if kept.best is None:
+            del self._homes[order.side, home]
+
+    def crossing(self, order: Order, home: str, fee: int) -> bytes | None:
+        """Return the best order of the other side at another home if it could trade with `order`."""
+        other = Side.OFFER if order.side is Side.BID else Side.BID
+        for badness, digest, place in self._best.get(other, ())[:2]:
+            if place != home:
+                bid, offer = (order.limit, badness) if order.side is Side.BID else (-badness, order.limit)
+                return digest if bid - fee >= offer else None
+        return None
+
+    def __bool__(self) -> bool:
+        return bool(self._homes)
+
+    def _rank(self, side: Side, home: str, before: Place | None, best: Place | None) -> None:
+        """Put a home where its best order belongs among the homes of its side."""
+        if before == best:
+            return
+        ranking = self._best.setdefault(side, [])
+        if before is not None:
+            del ranking[bisect_left(ranking, (*before, home))]
+        if best is not None:
+            insort(ranking, (*best, home))
+
+
+def _badness(order: Order) -> int:
+    return -order.limit if order.side is Side.BID else order.limit
