@@ -29,6 +29,7 @@ check: setup ## format, lint, types, import rules, artifacts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m contracts.artifacts --check
+	$(BIN)/python -m app.interface --check
 
 marked: setup ## the tests that need Node, Chromium, anvil, PostgreSQL or the sim extra, and the long ones
 	$(BIN)/python -m pytest -q -m 'slow or sim or node or anvil or browser or postgres'
@@ -43,7 +44,6 @@ bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.orders --orders 5000
 	$(BIN)/python -m bench.chain
 	$(BIN)/python -m bench.start
-	$(BIN)/python -m bench.gas
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

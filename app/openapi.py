@@ -1,13 +1,12 @@
 """The interface as a document (OpenAPI): made from the routes, with every problem that each may answer.
 
-    python -m app.openapi            writes docs/openapi.json
-    python -m app.openapi --check    compares it with the routes, and names every difference
+    python -m app.interface            writes docs/openapi.json
+    python -m app.interface --check    compares it with the routes, and names every difference
 
 Version 1 of the interface only grows: nothing that stands in the document is taken out or becomes stricter.
 """
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -183,31 +182,3 @@ def _differ(place: str, before: object, now: object) -> Iterator[str]:
 def text_of(document: Document) -> str:
     """Return a document as it is committed."""
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
-
-
-def current() -> Document:
-    """Return the document of a whole exchange, which is founded in a folder of its own for this."""
-    from tempfile import TemporaryDirectory
-
-    from app.demo import prepare
-    from app.street import street_file
-
-    with TemporaryDirectory() as folder, prepare(street_file(), Path(folder) / "street")[0] as demo:
-        return demo.app.openapi()
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the document, or with `--check` compare it: 0 where it is as committed."""
-    now = current()
-    if "--check" not in arguments:
-        COMMITTED.write_text(text_of(now))
-        return 0
-    before = json.loads(COMMITTED.read_text())
-    broken, different = list(breaks(before, now)), list(differences(before, now))
-    for line in [*(f"breaks clients: {each}" for each in broken), *different[:50]]:
-        print(line, file=sys.stderr)  # noqa: T201  # what a command says
-    return 1 if different else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -170,8 +170,10 @@ class Talks:
         found: list[Document] = []
         cursor: str | int | None = None
         while True:
-            more: dict[str, str | int] = {"limit": _PAGE} | ({} if cursor is None else {"cursor": cursor})
-            items, cursor = read_page((yield from self._get(path, {**query, **more})), name)
+            asked: dict[str, str | int] = {**query, "limit": _PAGE}
+            if cursor is not None:
+                asked["cursor"] = cursor
+            items, cursor = read_page((yield from self._get(path, asked)), name)
             found += items
             if cursor is None:
                 return found
