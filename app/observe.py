@@ -19,6 +19,8 @@ _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _QUICK = frozenset({"/v1/orders", "/v1/orders/batch"})
 """What the quick way in answers in front of the routes."""
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 _log = logging.getLogger("merit.http")
 
 
@@ -56,11 +58,12 @@ class Observe:
         try:
             await self._app(scope, receive, note)
         finally:
+            method = scope["method"] if scope["method"] in _METHODS else "other"
             route = route_of(scope)
-            self._figures.requests[scope["method"], route, status] += 1
+            self._figures.requests[method, route, status] += 1
             if _log.isEnabledFor(logging.INFO):
                 milliseconds = round((perf_counter() - began) * 1e3, 1)
-                fields = {"method": scope["method"], "route": route, "status": status, "ms": milliseconds}
+                fields = {"method": method, "route": route, "status": status, "ms": milliseconds}
                 _log.info("%s %s: %s in %s ms", *fields.values(), extra={"fields": fields})
 
     def _name(self, scope: Scope) -> str:

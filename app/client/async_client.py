@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx2
 
 from app.client.answers import Acknowledged, Expect, Meta
-from app.client.client import READ_SECONDS, answer_of
+from app.client.client import answer_of, patient
 from app.client.errors import Refused
 from app.client.following import Event, Following
 from app.client.talk import Answer, Lost, Patience, Pause, Request, T, Talk
@@ -151,7 +151,7 @@ class AsyncMeritClient:
             await asyncio.sleep(wait)
 
     def _stream(self, request: Request) -> Any:
-        timeout = httpx2.Timeout(self._http.timeout, read=READ_SECONDS)
+        timeout = patient(self._http.timeout)
         return self._http.stream(request.method, self._url + request.path, params=dict(request.query), timeout=timeout)
 
     async def _hold(self, talk: Talk[T]) -> T:

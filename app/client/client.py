@@ -173,7 +173,7 @@ class MeritClient:
             time.sleep(wait)
 
     def _stream(self, request: Request) -> Any:
-        timeout = httpx2.Timeout(self._http.timeout, read=READ_SECONDS)
+        timeout = patient(self._http.timeout)
         return self._http.stream(request.method, self._url + request.path, params=dict(request.query), timeout=timeout)
 
     def _hold(self, talk: Talk[T]) -> T:
@@ -196,6 +196,11 @@ class MeritClient:
             )
         except httpx2.TransportError as error:
             return Lost(str(error) or type(error).__name__)
+
+
+def patient(timeout: httpx2.Timeout) -> httpx2.Timeout:
+    """Return a timeout as it is, but for a stream that may be silent for a while."""
+    return httpx2.Timeout(connect=timeout.connect, read=READ_SECONDS, write=timeout.write, pool=timeout.pool)
 
 
 def answer_of(response: httpx2.Response) -> Answer:

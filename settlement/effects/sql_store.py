@@ -248,9 +248,20 @@ def _told() -> Iterator[None]:
     except IntegrityError:
         raise
     except DBAPIError as error:
+        if _breaks_a_rule(error):
+            raise IntegrityError(error.statement, error.params, error.orig or error) from error
         raise StoreBroken(str(error.orig).strip()) from error
     except SQLAlchemyError as error:
         raise StoreBroken(str(error)) from error
+
+
+def _breaks_a_rule(error: DBAPIError) -> bool:
+    """Whether PostgreSQL refused a row by a rule of the tables (SQLSTATE class 23), which the driver does not tell apart.
+
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    details = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return isinstance(details, dict) and str(details.get("C", "")).startswith("23")
 
 
 def _is(session: int, part: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -129,7 +129,7 @@ def test_an_open_order_shows_only_that_there_is_one(copy):
     with running(copy, OPENED) as exchange, httpx2.Client(base_url=exchange.url) as client:
         head = exchange.house.journal.sequence
         taken = client.post("/v1/orders", json=document(exchange.founded, "consumer", "load", 811, 250_007)).json()
-        events, _ = stream_until(exchange.url, {"after": str(head)}, lambda seen: bool(seen))
+        events, _ = stream_until(exchange.url, {"after": str(head)}, bool)
         (event,) = events
         assert event.data.keys() == {"session", "session_name", "at", "receipt"}
         assert taken["digest"] not in json.dumps(event.data)

@@ -1,4 +1,4 @@
-"""What whoever looks after a server sees of it: is it alive, is it ready, what are its figures, what does its log say."""
+"""What whoever looks after a server sees of it: whether it is alive and ready, its figures, its log."""
 
 import io
 import json
@@ -260,11 +260,11 @@ def test_lines_are_json_or_for_people():
     }
     assert TextLines().format(record()) == "2026-06-21T00:00:00.500+00:00 INFO merit: it went wrong"
     try:
-        raise ValueError("here")
+        int("here")
     except ValueError as error:
         failed = record(exc_info=(type(error), error, error.__traceback__))
     trace = json.loads(JsonLines().format(failed))["trace"]
-    assert "ValueError: here" in trace
+    assert "ValueError: invalid" in trace
     assert "\n" not in JsonLines().format(failed)
 
 
