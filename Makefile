@@ -32,7 +32,7 @@ check: setup ## format, lint, types, import rules, artifacts
 	$(BIN)/python -m app.interface --check
 
 marked: setup ## the tests that need Node, Chromium, anvil, PostgreSQL or the sim extra, and the long ones
-	$(BIN)/python -m pytest -q -m 'slow or sim or node or anvil or browser or postgres'
+	$(BIN)/python -m pytest -n 2 -q -m 'slow or sim or node or anvil or browser or postgres'
 
 bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.clearing
