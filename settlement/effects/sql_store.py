@@ -256,7 +256,7 @@ def _told() -> Iterator[None]:
 
 
 def _breaks_a_rule(error: DBAPIError) -> bool:
-    """Whether PostgreSQL refused a row by a rule of the tables (SQLSTATE class 23): the driver does not tell that apart.
+    """Whether PostgreSQL refused a row by a rule of the tables (SQLSTATE class 23); the driver does not tell it apart.
 
     https://www.postgresql.org/docs/current/errcodes-appendix.html
     """

@@ -89,7 +89,7 @@ def test_no_changed_byte_is_too_much_for_the_verifier(document, data):
 
 
 @pytest.mark.slow
-@settings(max_examples=30_000)
+@settings(max_examples=10_000)
 @given(JSON | mutated())
 def test_a_document_is_judged_or_refused_by_name_however_long_one_tries(document):
     judge(document)
