@@ -210,14 +210,17 @@ def log():
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(JsonLines())
-    logger = logging.getLogger("merit")
-    logger.addHandler(handler)
-    for name in ("merit", "merit.http"):
-        logging.getLogger(name).setLevel(logging.INFO)
+    house, http = logging.getLogger("merit"), logging.getLogger("merit.http")
+    levels = house.level, http.level, house.propagate
+    house.addHandler(handler)
+    house.propagate = False
+    for logger in (house, http):
+        logger.setLevel(logging.INFO)
     yield lambda: [json.loads(line) for line in text.getvalue().splitlines()]
-    logger.removeHandler(handler)
-    for name in ("merit", "merit.http"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    house.removeHandler(handler)
+    house.setLevel(levels[0])
+    http.setLevel(levels[1])
+    house.propagate = levels[2]
 
 
 def test_a_line_in_the_log_tells_the_request_and_nothing_that_was_sent(exchange, client, log):
@@ -270,7 +273,7 @@ def test_lines_are_json_or_for_people():
 
 def test_logging_is_set_up_with_or_without_requests():
     root, http = logging.getLogger(), logging.getLogger("merit.http")
-    handlers, level = root.handlers[:], root.level
+    handlers, level, before = root.handlers[:], root.level, http.level
     try:
         set_up(json_lines=True, requests=True)
         assert http.isEnabledFor(logging.INFO)
@@ -279,7 +282,7 @@ def test_logging_is_set_up_with_or_without_requests():
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
-        http.setLevel(logging.NOTSET)
+        http.setLevel(before)
 
 
 # Limits of a server as `merit serve` has them
