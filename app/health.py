@@ -17,7 +17,7 @@ from settlement.effects.errors import SettlementEffectError
 
 MOST_LAG_BLOCKS = 25
 MOST_AHEAD_SECONDS = 60
-"""How far the chain's newest block may be ahead of this machine's clock."""
+"""How far the newest block of a chain that others run may be ahead of this machine's clock."""
 
 MOST_BEHIND_SECONDS = 900
 """How old the newest block of a chain may be that others run; a chain in this process has blocks when it needs them."""
@@ -78,7 +78,7 @@ class Health:
         if head is None:
             return Part(None, {"now": now})
         alone = isinstance(self._house.evm, LocalEvm)
-        return Part(skew(head.timestamp, now, alone=alone), {"now": now, "head_at": head.timestamp})
+        return Part(skew(head, now, alone=alone), {"now": now, "head_at": head.timestamp})
 
     def _indexing(self) -> Part:
         try:
@@ -112,15 +112,17 @@ class Health:
         return Part("nobody submits yet" if lease is None else f"{lease.holder} has, or had, the lease to submit", {})
 
 
-def skew(head_at: int, now: int, *, alone: bool) -> str | None:
-    """Say how the clock and the chain (its newest block's instant) disagree, if they do beyond what is usual.
+def skew(head: Block, now: int, *, alone: bool) -> str | None:
+    """Say how the clock and the chain's newest block disagree, if they do beyond what is usual.
 
-    `alone`: the chain is in this process, and has a block only when something happens.
+    `alone`: the chain is in this process. It has a block only when something happens, and blocks of one second are
+    each a second later than the one before: founding an exchange takes it a minute ahead.
     """
-    if head_at - now > MOST_AHEAD_SECONDS:
-        return f"the chain is {head_at - now} s ahead of this machine's clock: is the clock right?"
-    if not alone and now - head_at > MOST_BEHIND_SECONDS:
-        return f"the newest block is {now - head_at} s old: is the clock right, and does the node follow its chain?"
+    ahead = head.timestamp - now
+    if ahead > MOST_AHEAD_SECONDS + (head.number if alone else 0):
+        return f"the chain is {ahead} s ahead of this machine's clock: is the clock right?"
+    if not alone and -ahead > MOST_BEHIND_SECONDS:
+        return f"the newest block is {-ahead} s old: is the clock right, and does the node follow its chain?"
     return None
 
 

@@ -73,7 +73,7 @@ def run(
             house.heartbeat.beat(clock())
         else:
             output.say("another process decides: this one answers questions, and takes over when that one ends")
-        doubt = skew(evm.head().timestamp, clock(), alone=local is not None)
+        doubt = skew(evm.head(), clock(), alone=local is not None)
         if doubt is not None:
             output.say(f"warning: {doubt}")
         before = None
