@@ -4,11 +4,13 @@ The tables as they are now stand in one place, as SQLAlchemy metadata; a new dat
 database becomes one stands in Alembic's scripts, one a version. A test walks both ways and compares.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, socket
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, MetaData, create_engine, event, inspect, make_url, text
@@ -154,8 +156,23 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def _on_sqlite_connect(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver would not put DDL in a transaction; we begin ourselves
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn a SQLite file to its write-ahead log; here the driver's own waiting does not help, where others turn it too."""
+    patience_ends = monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if monotonic() > patience_ends:
+                raise
+            sleep(0.01)
+        else:
+            return
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

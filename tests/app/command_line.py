@@ -87,7 +87,14 @@ class Service:
 def service(*arguments: object, cwd: Path) -> Iterator[Service]:
     """Run a command that serves, until the block ends; it has said where it listens when the block begins."""
     process = subprocess.Popen(
-        command(*arguments), cwd=cwd, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command(*arguments),
+        cwd=cwd,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # tests that run in the background are deaf to an interrupt, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     said: list[str] = []
     lines: queue.Queue[str | None] = queue.Queue()
