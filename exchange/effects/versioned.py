@@ -162,7 +162,7 @@ def _on_sqlite_connect(connection: Any, _: object) -> None:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Turn a SQLite file to its write-ahead log; here the driver's own waiting does not help, where others turn it too."""
+    """Turn a SQLite file to its write-ahead log. The driver's own waiting does not cover others who turn it too."""
     patience_ends = monotonic() + _WAIT_SECONDS
     while True:
         try:

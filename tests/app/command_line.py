@@ -86,15 +86,11 @@ class Service:
 @contextmanager
 def service(*arguments: object, cwd: Path) -> Iterator[Service]:
     """Run a command that serves, until the block ends; it has said where it listens when the block begins."""
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=cwd,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # tests that run in the background are deaf to an interrupt, and would hand that down
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        command(*arguments), cwd=cwd, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     said: list[str] = []
     lines: queue.Queue[str | None] = queue.Queue()
