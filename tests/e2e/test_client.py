@@ -30,9 +30,10 @@ OPENED = NEXT - 2_000
 HASTY = Patience(tries=3, first_seconds=0.01, longest_seconds=2)
 
 
-@pytest.fixture
-def exchange(copy):
-    with running(copy, OPENED) as exchange:
+@pytest.fixture(scope="module")
+def exchange(played, tmp_path_factory):
+    """One for all: no test here lets time pass, and no order is in another's way."""
+    with running(played.copy(tmp_path_factory.mktemp("client") / "copy"), OPENED) as exchange:
         yield exchange
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import time
 
 import httpx2
 import pytest
@@ -225,11 +226,20 @@ def log():
     house.propagate = levels[2]
 
 
+def until(lines, count):
+    """Wait for as many lines: a request is logged when it was answered."""
+    deadline = time.monotonic() + 30
+    while len(found := lines()) < count:
+        assert time.monotonic() < deadline, "nothing was logged"
+        time.sleep(0.01)
+    return found
+
+
 def test_a_line_in_the_log_tells_the_request_and_nothing_that_was_sent(exchange, client, log):
     order = document(exchange.founded, 100)
     client.post("/v1/orders", json=order, headers={"X-Request-ID": "mine-8"})
     client.get("/v1/accounts", params={"holder": "0x" + "11" * 20})
-    first, second = (line for line in log() if line["logger"] == "merit.http")
+    first, second = until(lambda: [line for line in log() if line["logger"] == "merit.http"], 2)
     assert (first["method"], first["route"], first["status"], first["request"]) == ("POST", "/v1/orders", 201, "mine-8")
     assert second["route"] == "/v1/accounts"
     assert first["at"].endswith("+00:00")
