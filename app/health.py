@@ -62,6 +62,7 @@ class Health:
             "clock": self._clock(),
             "indexing": self._indexing(),
             "journal": self._journal(),
+            "sealing": self._sealing(),
             "lease": self._lease(),
             "heartbeat": Part(self._house.heartbeat.last_error, {}),
         }
@@ -90,7 +91,11 @@ class Health:
         head = self.head()
         lag = 0 if head is None else max(head.number - cursor.number, 0)
         missing = f"{lag} blocks are yet to be read" if lag > MOST_LAG_BLOCKS else None
-        return Part(missing, {"read_to_block": cursor.number, "lag_blocks": lag})
+        figures: Document = {"read_to_block": cursor.number, "lag_blocks": lag}
+        found = self._house.heartbeat.last_deep_reorg
+        if found is not None:
+            figures |= {"deep_reorgs": self._house.heartbeat.deep_reorgs, "last_deep_reorg": str(found)}
+        return Part(missing, figures)
 
     def _journal(self) -> Part:
         desk, journal = self._house.desk, self._house.journal
@@ -101,15 +106,21 @@ class Health:
             return Part(str(refusal), {})
         return Part(None if desk.decides else "another process decides", figures)
 
+    def _sealing(self) -> Part:
+        """Sessions that cannot be sealed hold up nobody else, so the server is as ready as it was."""
+        unsealed = {str(key): found.code for key, found in sorted(self._house.heartbeat.unsealed.items())}
+        return Part(None, {"unsealed": unsealed} if unsealed else {})
+
     def _lease(self) -> Part:
         try:
             lease = self._house.store.lease()
             leads = self._house.submitter.leads(self._house.desk.clock())
         except SettlementEffectError as error:
             return Part(f"the store cannot be read: {error}", {})
-        if leads:
-            return Part(None, {})
-        return Part("nobody submits yet" if lease is None else f"{lease.holder} has, or had, the lease to submit", {})
+        if lease is None:
+            return Part("nobody submits yet", {})
+        figures = {"holder": lease.holder, "until": lease.until, "term": lease.term}
+        return Part(None if leads else f"{lease.holder} has, or had, the lease to submit", figures)
 
 
 def skew(head: Block, now: int, *, alone: bool) -> str | None:

@@ -6,40 +6,32 @@ cleared but not sealed are sealed, batches that were stored but not sent are sen
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from threading import Event, Thread
 
-from contracts.errors import EvmError
+from app.beat import Beat, Unsealed
+from app.statement_keeper import StatementKeeper
 from exchange.delivery import SessionKey
 from exchange.effects.desk import Desk
-from exchange.events import SessionCleared
 from exchange.session import SessionState
 from settlement.batch import seal
-from settlement.effects.indexer import Indexer
-from settlement.effects.store import Store, StoredBatch
+from settlement.effects.errors import BatchConflict
+from settlement.effects.indexer import Advance, DeepReorg, Indexer
+from settlement.effects.store import Lease, Store
 from settlement.effects.submitter import Held, Submitter
+from settlement.errors import BookUnsound
 from settlement.facts import Deposited, Withdrawn
 from settlement.lifecycle import State
 from settlement.statement import Statements
 
-_FOLLOWING_SECONDS = 0.2
-"""How long one who follows is behind at most, and how soon somebody takes over."""
-
 _log = logging.getLogger("merit.heartbeat")
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """What one beat did."""
-
-    cleared: tuple[SessionCleared, ...]
-    moved: tuple[StoredBatch, ...]
-    held: tuple[Held, ...]
-    settled: tuple[SessionKey, ...]
-
-
 class Heartbeat:
-    """Drives one exchange. `statements` holds the lines of every session that was cleared."""
+    """Drives one exchange, and says how it stands.
+
+    `last_error` is why the last beat failed, if it did; `held` are the batches it left waiting; `led_by` is another
+    submitter that has the lease; `unsealed` are the cleared sessions of which no batch can be stored; `deep_reorgs`
+    counts the blocks that were read as lasting and taken back since the start, and `last_deep_reorg` is the newest.
+    """
 
     def __init__(
         self,
@@ -48,13 +40,17 @@ class Heartbeat:
         indexer: Indexer,
         submitter: Submitter,
         block_time: Callable[[int], int],
-        catch_up: Callable[[], None] | None = None,
+        catch_up: Callable[[int], object] | None = None,
     ) -> None:
-        """`block_time` tells when a block that was read was mined (unix seconds). `catch_up` mines a block now, on a
-        chain where nobody else does.
+        """`block_time` tells when a block that was read was mined (unix seconds). `catch_up` has a block mined, given
+        the time, on a chain where nobody else does.
         """
-        self.statements = Statements()
         self.last_error: str | None = None
+        self.held: tuple[Held, ...] = ()
+        self.led_by: Lease | None = None
+        self.unsealed: dict[SessionKey, Unsealed] = {}
+        self.deep_reorgs = 0
+        self.last_deep_reorg: DeepReorg | None = None
         self._desk = desk
         self._store = store
         self._indexer = indexer
@@ -62,9 +58,14 @@ class Heartbeat:
         self._block_time = block_time
         self._catch_up = catch_up
         self._sealed: set[SessionKey] = set()
+        self._keeper = StatementKeeper(desk, store)
         self._leading = desk.decides
-        self._taken_in: object = None
-        self._rebuild_statements()
+        self._rebuild()
+
+    @property
+    def statements(self) -> Statements:
+        """The lines of every session that was sealed, and of every movement of tokens."""
+        return self._keeper.statements
 
     def lead(self) -> bool:
         """Say whether this process decides, having taken over where nobody does; else take in what another did.
@@ -74,13 +75,17 @@ class Heartbeat:
         if self._leading:
             return True
         leading = self._desk.take_over()
-        if not leading:
-            self._desk.follow()
-        standing = (self._store.cursor(), self._desk.look(lambda market, _: market.next_sequence))
-        if leading or standing != self._taken_in:
+        if leading:
             self._indexer.reload()
-            self._rebuild_statements()
-            self._taken_in = standing
+            self._rebuild()
+        else:
+            self._desk.follow()
+            facts = self._indexer.follow()
+            if facts is None:
+                self._keeper.rebuild(self._indexer.facts())
+            else:
+                self._keeper.add_facts(facts)
+                self._keeper.add_stored_sessions()
         self._leading = leading
         return leading
 
@@ -90,131 +95,111 @@ class Heartbeat:
         A session is cleared once the chain was read beyond its gate closure: authority is judged as of that instant,
         by us and by the contract, and what was revoked in time must have been seen.
         """
-        self._read_chain()
-        if self._catch_up is not None and self._horizon() < now and self._desk.look(lambda m, _: bool(m.due(now))):
-            self._catch_up()
+        advance = self._read_chain()
+        if self._catch_up is not None and self._waits_for_a_block(now):
+            self._catch_up(now)
             self._read_chain()
         cleared = self._desk.close_and_clear(min(now, self._horizon()))
-        self._seal(now)
+        unsealed = self._seal(now)
         progress = self._submitter.step(now)
+        self._note_leader(progress.led_by)
+        self.held = progress.held
         if progress.moved:
             self._read_chain()
         settled = self._settle(now)
-        return Beat(tuple(cleared), progress.moved, progress.held, tuple(settled))
+        return Beat(
+            cleared=tuple(cleared),
+            moved=progress.moved,
+            held=progress.held,
+            settled=tuple(settled),
+            unsealed=tuple(unsealed),
+            led_by=progress.led_by,
+            deep_reorg=advance.deep_reorg,
+        )
 
     def _horizon(self) -> int:
         """Return the last instant (unix seconds) of which every block was read."""
         cursor = self._store.cursor()
         return 0 if cursor is None else cursor.timestamp - 1
 
-    def _read_chain(self) -> None:
+    def _waits_for_a_block(self, now: int) -> bool:
+        """Whether a session is due that the chain was not read far enough for, or a batch has too few blocks on top."""
+        if self._horizon() < now and self._desk.look(lambda market, _: bool(market.due(now))):
+            return True
+        return bool(self._store.tally().get(State.MINED))
+
+    def _read_chain(self) -> Advance:
         advance = self._indexer.advance()
-        if advance.rolled_back:
-            self._rebuild_statements()
+        if advance.deep_reorg is not None:
+            self.deep_reorgs += 1
+            self.last_deep_reorg = advance.deep_reorg
+            fields = {"code": advance.deep_reorg.code, "kept": advance.deep_reorg.kept, "read": advance.deep_reorg.read}
+            _log.error("a deep reorganisation: %s", advance.deep_reorg, extra={"fields": fields})
+            self._rebuild()
         else:
             for fact in advance.facts:
                 if isinstance(fact.fact, Deposited | Withdrawn):
                     self.statements.add_fact(fact, self._block_time(fact.block_number))
+        return advance
 
-    def _seal(self, now: int) -> None:
-        """Seal every cleared session that has no batch yet, however long ago it was cleared."""
+    def _note_leader(self, leader: Lease | None) -> None:
+        """Log when another submitter takes the lease, and when it is ours again."""
+        before, self.led_by = self.led_by, leader
+        if leader is not None and (before is None or before.term != leader.term):
+            fields = {"holder": leader.holder, "term": leader.term, "until": leader.until}
+            _log.warning("another process submits: %s", leader.holder, extra={"fields": fields})
+        elif leader is None and before is not None:
+            _log.info("this process submits again", extra={"fields": {"holder": self._submitter.holder}})
+
+    def _seal(self, now: int) -> list[Unsealed]:
+        """Seal every cleared session that is not sealed yet, however long ago it was cleared.
+
+        One that cannot be is set aside, and holds up nobody: what its orders can cost stays reserved.
+        """
         waiting = self._desk.look(
             lambda market, _: [
                 key
-                for key, session in sorted(market.sessions.items())
-                if session.state is SessionState.CLEARED and key not in self._sealed
+                for key, session in market.sessions.items()
+                if session.state is SessionState.CLEARED and key not in self._sealed and key not in self.unsealed
             ]
         )
-        for key in waiting:
-            book = self._desk.book(key)
-            self._submitter.enqueue(seal(book), now)
+        failed = []
+        for key in sorted(waiting):
+            try:
+                self._submitter.enqueue(seal(self._desk.book(key)), now)
+            except (BookUnsound, BatchConflict) as refusal:
+                failed.append(self._set_aside(Unsealed(key, refusal.code, str(refusal), now)))
+                continue
             self._sealed.add(key)
-            self.statements.add_book(book)
+            self._keeper.add_session(key)
+        return failed
+
+    def _set_aside(self, unsealed: Unsealed) -> Unsealed:
+        self.unsealed[unsealed.session] = unsealed
+        fields = {"session": str(unsealed.session), "code": unsealed.code}
+        _log.error("session %s cannot be sealed: %s", unsealed.session, unsealed.why, extra={"fields": fields})
+        return unsealed
 
     def _settle(self, now: int) -> list[SessionKey]:
         """Note every session whose batches are all final."""
         cleared = self._desk.look(
-            lambda market, _: [
-                key for key, session in sorted(market.sessions.items()) if session.state is SessionState.CLEARED
-            ]
+            lambda market, _: [key for key in self._sealed if market.sessions[key].state is SessionState.CLEARED]
         )
         settled = []
-        for key in cleared:
+        for key in sorted(cleared):
             batches = self._store.batches(key.number)
             on_chain = all(self._store.settled(batch.session, batch.part) is not None for batch in batches)
             if batches and on_chain and all(batch.state is State.FINAL for batch in batches):
                 self._desk.settled(key, now)
                 settled.append(key)
+        self._sealed.difference_update(settled)
         return settled
 
-    def _rebuild_statements(self) -> None:
-        """Begin the statements anew from what is durable: after a start, or when the chain took facts back."""
-        statements = Statements()
-        for fact in self._store.facts():
-            statements.add_fact(fact.witnessed, fact.block_time)
-        cleared = self._desk.look(
-            lambda market, _: [key for key, session in sorted(market.sessions.items()) if session.cleared is not None]
-        )
+    def _rebuild(self) -> None:
+        """Begin anew from what is durable: after a start, after taking over, or when the chain took facts back.
+
+        What is not settled is sealed again, which changes nothing where the batches are those that are stored.
+        """
         self._sealed.clear()
-        for key in cleared:
-            if self._store.batches(key.number):
-                self._sealed.add(key)
-                statements.add_book(self._desk.book(key))
-        self.statements = statements
-
-
-class HeartbeatThread:
-    """Beats in a thread of its own, every `every` seconds, until it is stopped; a beat that fails is logged, and the
-    next one goes on from there. `before` is called with the time before every beat.
-    """
-
-    def __init__(
-        self,
-        heartbeat: Heartbeat,
-        desk: Desk,
-        *,
-        every: float = 1.0,
-        before: Callable[[int], None] | None = None,
-    ) -> None:
-        self._before = before
-        self._heartbeat = heartbeat
-        self._desk = desk
-        self._every = every
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the beat that is under way, and end."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        pause = 0.0
-        while not self._stop.wait(pause):
-            pause = self._every
-            try:
-                now = self._desk.clock()
-                if not self._heartbeat.lead():
-                    pause = min(_FOLLOWING_SECONDS, self._every)
-                    self._heartbeat.last_error = None
-                    continue
-                if self._before is not None:
-                    self._before(now)
-                beat = self._heartbeat.beat(now)
-            except EvmError as error:
-                self._heartbeat.last_error = str(error)
-                _log.warning("the chain does not answer: %s", error)
-                continue
-            except Exception as error:  # noqa: BLE001  # logged with its trace; a thread that dies settles nothing
-                self._heartbeat.last_error = f"{type(error).__name__}: {error}"
-                _log.exception("a beat failed")
-                continue
-            self._heartbeat.last_error = None
-            for held in beat.held:
-                _log.warning("session %s part %s waits: %s", held.session, held.part, held.why)
-            for cleared in beat.cleared:
-                _log.info("cleared %s: %s Wh", cleared.session, cleared.clearing.energy)
+        self.unsealed.clear()
+        self._keeper.rebuild(self._indexer.facts())

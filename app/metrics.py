@@ -16,6 +16,7 @@ from app.wiring import House
 from exchange.errors import ExchangeRefused
 from exchange.session import SessionState
 from settlement.effects.errors import SettlementEffectError
+from settlement.effects.progress import Hold
 from settlement.lifecycle import State
 
 
@@ -32,6 +33,7 @@ class HouseCollector(Collector):
         yield from self._counted()
         yield from self._exchange()
         yield from self._settlement()
+        yield from self._heartbeat()
         ready = GaugeMetricFamily("merit_ready", "Whether a part that is needed is there.", labels=["part"])
         for name, part in self._health.parts().items():
             ready.add_metric([name], float(part.missing is None))
@@ -105,6 +107,20 @@ class HouseCollector(Collector):
         for state in State:
             batches.add_metric([state.value], tally.get(state, 0))
         yield batches
+
+    def _heartbeat(self) -> Iterable[Metric]:
+        heartbeat = self._house.heartbeat
+        yield GaugeMetricFamily(
+            "merit_sessions_unsealed", "Cleared sessions that cannot be sealed.", value=len(heartbeat.unsealed)
+        )
+        yield CounterMetricFamily(
+            "merit_deep_reorgs", "Times the chain took back what was read as lasting.", value=heartbeat.deep_reorgs
+        )
+        held = GaugeMetricFamily("merit_batches_held", "Batches that need a look, by why.", labels=["code"])
+        codes = Counter(found.code for found in heartbeat.held)
+        for code in Hold:
+            held.add_metric([code.value], codes[code])
+        yield held
 
 
 def metrics_router(collector: HouseCollector) -> APIRouter:

@@ -81,7 +81,11 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
     app.add_middleware(Observe, figures=figures)
 
     def settlement_of(key: SessionKey) -> Document | None:
-        return settlement_document(store, key, house.preset.link)
+        found, unsealed = settlement_document(store, key, house.preset.link), house.heartbeat.unsealed.get(key)
+        if unsealed is None:
+            return found
+        refused = {"code": unsealed.code, "why": unsealed.why, "since": unsealed.since}
+        return {"batches": [], **(found or {}), "unsealed": refused}
 
     def session_of(key: SessionKey) -> Session:
         return desk.look(lambda market, _: market.session(key))
@@ -144,6 +148,7 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
             "journal": {"answers": True, "decides": desk.decides},
             "chain": chain,
             "sessions_unsettled": unsettled,
+            "sessions_unsealed": sorted(map(str, list(house.heartbeat.unsealed))),
             "unfinished_batches": len(store.unfinished()),
             "last_error": house.heartbeat.last_error,
         }

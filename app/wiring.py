@@ -1,5 +1,6 @@
 """Builds the whole exchange from what was founded, in one place. Everything else gets what it needs as an argument."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from settlement.effects.indexer import Indexer
 from settlement.effects.settlement_contract import SettlementContract
 from settlement.effects.store import Store
 from settlement.effects.submitter import ChainSettings, Submitter
+
+_QUIET_SECONDS = 3
+"""How long a chain that mines on demand is silent before it is sent something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,18 @@ def chain_settings(preset: ChainPreset, evm: Evm) -> ChainSettings:
     )
 
 
+def _catch_up(evm: Evm, submitter: Submitter, preset: ChainPreset) -> Callable[[int], object] | None:
+    """Return what has the chain mine a block, where nobody else does: one in this process is told to, another is sent
+    something, unless it has mined lately, since it may also do so by the clock.
+    """
+    if isinstance(evm, LocalEvm):
+        local = evm
+        return lambda _: local.mine()
+    if not preset.on_demand:
+        return None
+    return lambda now: now - evm.head().timestamp >= _QUIET_SECONDS and submitter.nudge(now)
+
+
 def build(
     places: Places,
     founded: Founded,
@@ -183,8 +199,6 @@ def build(
             indexer=indexer,
             submitter=submitter,
             desk=desk,
-            heartbeat=Heartbeat(
-                desk, store, indexer, submitter, block_time, evm.mine if isinstance(evm, LocalEvm) else None
-            ),
+            heartbeat=Heartbeat(desk, store, indexer, submitter, block_time, _catch_up(evm, submitter, preset)),
             _closing=stack.pop_all(),
         )

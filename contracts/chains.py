@@ -30,7 +30,8 @@ class ChainPreset:
     transaction tips `priority_floor_wei` at least, leaves room for the base fee to grow `base_fee_multiplier` times,
     and never offers more than `max_fee_cap_wei`; one that waits `patience_seconds` is replaced by one that offers
     `bump_percent` more. At most `most_in_flight` wait at once. None uses more than `gas_cap` gas, nor more than
-    `block_gas_share` percent of a block. `explorer` is a link with `{tx}` in place of the transaction. On a `play`
+    `block_gas_share` percent of a block. A chain `on_demand` mines only when something is sent to it, and is sent
+    something where a block is waited for. `explorer` is a link with `{tx}` in place of the transaction. On a `play`
     chain public keys do no harm.
     """
 
@@ -46,6 +47,7 @@ class ChainPreset:
     most_in_flight: int = 16
     gas_cap: int = MAX_TRANSACTION_GAS
     block_gas_share: int = 50
+    on_demand: bool = False
     explorer: str | None = None
     play: bool = False
 
@@ -96,10 +98,12 @@ class ChainPreset:
         return min(wanted, self.max_fee_cap_wei), tip
 
 
+_PLAY = ChainPreset(name="play", chain_id=1, confirmations=0, block_gas_share=100, on_demand=True, play=True)
+
 PRESETS = (
-    ChainPreset(name="local", chain_id=1337, confirmations=0, block_gas_share=100, play=True),
-    ChainPreset(name="eth-tester", chain_id=131_277_322_940_537, confirmations=0, block_gas_share=100, play=True),
-    ChainPreset(name="anvil", chain_id=31_337, confirmations=0, patience_seconds=15, block_gas_share=100, play=True),
+    replace(_PLAY, name="local", chain_id=1337),
+    replace(_PLAY, name="eth-tester", chain_id=131_277_322_940_537),
+    replace(_PLAY, name="anvil", chain_id=31_337, patience_seconds=15),
     # blocks every 5 s by authorities in turn, final when most of them have built on top
     ChainPreset(
         name="energy-web-chain",
@@ -148,7 +152,7 @@ def read_overrides(path: Path) -> dict[int, ChainPreset]:
     return {preset.chain_id: preset for preset in (_overridden(path, *item) for item in tables.items())}
 
 
-_TEXTS, _FLAGS = {"name", "explorer"}, {"legacy", "play"}
+_TEXTS, _FLAGS = {"name", "explorer"}, {"legacy", "on_demand", "play"}
 _KINDS: Mapping[str, type] = {
     field.name: str if field.name in _TEXTS else bool if field.name in _FLAGS else int
     for field in fields(ChainPreset)

@@ -10,7 +10,7 @@ from app.collector import spare_the_book
 from app.community import read_community
 from app.founding import ExchangeFileUnusable, Founded, Keys, found
 from app.health import skew
-from app.heartbeat import HeartbeatThread
+from app.heartbeat_thread import HeartbeatThread
 from app.logs import set_up
 from app.output import Output
 from app.play import StandingUtility, write_member_keys

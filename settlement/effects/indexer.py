@@ -12,7 +12,7 @@ from settlement.chain_state import ChainState
 from settlement.effects.chain_reader import SPAN, read_range
 from settlement.effects.errors import ChainMoved, UnreadableBatch
 from settlement.effects.settlement_contract import SettlementContract
-from settlement.effects.store import Store, StoredFact
+from settlement.effects.store import Checkpoint, Store, StoredFact
 from settlement.errors import CalldataMalformed
 from settlement.facts import Witnessed
 
@@ -63,6 +63,7 @@ class Indexer:
     """
 
     state: ChainState
+    _known: Checkpoint | None
 
     def __init__(
         self, store: Store, contract: SettlementContract, *, confirmations: int = 0, start_block: int = 0
@@ -117,6 +118,27 @@ class Indexer:
         """Build `state` anew from the store, which another process wrote to."""
         self._rebuild()
 
+    def follow(self) -> list[StoredFact] | None:
+        """Take in what another process read since, and return it; None where it took something back.
+
+        Then `state` is another object, and what was made of facts is to be made again from `facts`.
+        """
+        cursor, known = self._store.cursor(), self._known
+        if cursor == known:
+            return []
+        if cursor is None or (known is not None and self._store.checkpoint_below(known.number + 1) != known):
+            self._rebuild()
+            return None
+        facts = self._store.facts(above=-1 if known is None else known.number, up_to=cursor.number)
+        for fact in facts:
+            self._apply(fact)
+        self._known = cursor
+        return facts
+
+    def facts(self) -> list[StoredFact]:
+        """Return the facts that `state` adds up to, in the order of the chain."""
+        return [] if self._known is None else self._store.facts(up_to=self._known.number)
+
     def _read_on(self, horizon: int) -> list[Witnessed] | None:
         """Read the next range up to the block `horizon`; None when there is nothing to read."""
         cursor = self._store.cursor()
@@ -130,6 +152,7 @@ class Indexer:
             for fact in reading.facts:
                 self._apply(fact)
             self._store.extend(reading.blocks, reading.facts)
+            self._known = self._store.cursor()
         except BaseException:
             self._rebuild()  # the state never knows more than the store
             raise
@@ -137,7 +160,8 @@ class Indexer:
 
     def _rebuild(self) -> None:
         self.state = ChainState(self._separator, self._scale)
-        for fact in self._store.facts():
+        self._known = self._store.cursor()
+        for fact in self.facts():
             self._apply(fact)
 
     def _apply(self, fact: StoredFact) -> None:

@@ -9,6 +9,9 @@ from settlement.effects.chain_settings import ChainSettings
 from settlement.effects.fees import AboveCap, Asked, Fee
 from settlement.effects.store import Attempt
 
+_IDLE_GAS = 21_000
+"""What any transaction costs at least."""
+
 
 class Signer:
     """Signs calls of the contract `to` with `key`, at what the chain asks for."""
@@ -32,17 +35,24 @@ class Signer:
             return fee
         return self._signed(calldata, before.nonce, before.gas or self._settings.gas_cap, fee, head, now)
 
+    def idle(self, *, nonce: int, head: int, now: int) -> Attempt | AboveCap:
+        """Return a transaction that moves nothing, from us to us: all it does is to want a block."""
+        fee = self._settings.fees.first(self._asked())
+        return fee if isinstance(fee, AboveCap) else self._signed(b"", nonce, _IDLE_GAS, fee, head, now, self.address)
+
     def _asked(self) -> Asked:
         if self._settings.legacy:
             return Asked(0, self._evm.gas_price())
         return Asked(self._evm.base_fee(), self._evm.priority_fee())
 
-    def _signed(self, calldata: bytes, nonce: int, gas: int, fee: Fee, head: int, now: int) -> Attempt:
+    def _signed(
+        self, calldata: bytes, nonce: int, gas: int, fee: Fee, head: int, now: int, to: bytes | None = None
+    ) -> Attempt:
         signed = sign(
             self._key,
             chain_id=self._settings.chain_id,
             nonce=nonce,
-            to=self._to,
+            to=self._to if to is None else to,
             data=calldata,
             gas=gas,
             max_fee=fee.max_fee,

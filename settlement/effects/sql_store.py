@@ -210,10 +210,11 @@ class SqlStore:
             connection.execute(delete(FACTS).where(FACTS.c.block_number > number))
             connection.execute(delete(BLOCKS).where(BLOCKS.c.number > number))
 
-    def facts(self) -> list[StoredFact]:
-        """Return all facts in the order of the chain."""
+    def facts(self, above: int = -1, up_to: int | None = None) -> list[StoredFact]:
+        """Return the facts in blocks above `above`, and up to `up_to`, in the order of the chain."""
         with self._reading() as connection:
-            return _facts(connection)
+            last = [] if up_to is None else [FACTS.c.block_number <= up_to]
+            return _facts(connection, FACTS.c.block_number > above, *last)
 
     def settled(self, session: int, part: int) -> Witnessed | None:
         """Return the fact that this part of a session is settled, if it was read."""

@@ -143,8 +143,8 @@ class Store(Protocol):
     def roll_back(self, number: int) -> None:
         """Forget every checkpoint and fact above block `number`."""
 
-    def facts(self) -> list[StoredFact]:
-        """Return all facts in the order of the chain."""
+    def facts(self, above: int = -1, up_to: int | None = None) -> list[StoredFact]:
+        """Return the facts in blocks above `above`, and up to `up_to`, in the order of the chain."""
 
     def settled(self, session: int, part: int) -> Witnessed | None:
         """Return the fact that this part of a session is settled, if it was read."""

@@ -81,6 +81,11 @@ class Submitter:
         self._flight = Flight()
         self._windows: dict[int, int] = {}
 
+    @property
+    def holder(self) -> str:
+        """What it is called in the lease."""
+        return self._lease.holder
+
     def enqueue(self, batches: Sequence[Batch], now: int) -> None:
         """Take the batches of a session in, all or none; they are on disk when this returns.
 
@@ -123,6 +128,24 @@ class Submitter:
         """Whether this submitter has the lease at `now`."""
         lease = self._store.lease()
         return lease is not None and lease.holder == self._lease.holder and lease.until > now
+
+    def nudge(self, now: int) -> bool:
+        """Have a chain that mines only what is sent mine a block: send nothing, to ourselves. False where nothing is to
+        be sent: another has the lease, something of ours waits already, or it would cost more than may be offered.
+
+        It is written down nowhere: should it be lost, the next one takes its nonce.
+        """
+        with self._lock:
+            if self._lease.take(now) is not None:
+                return False
+            nonce = self._evm.nonce(self.address, pending=True)
+            if nonce != self._evm.nonce(self.address):
+                return False
+            attempt = self._signer.idle(nonce=nonce, head=self._evm.head().number, now=now)
+            if isinstance(attempt, AboveCap):
+                return False
+            self._evm.send_raw(attempt.raw)
+            return True
 
     def release(self) -> None:
         """Give the lease up, so that the next submitter need not wait until it is over. For an orderly end."""

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import time
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -18,7 +19,9 @@ from contracts.evm import Block
 from exchange.documents import order_to_document
 from exchange.errors import JournalBroken
 from settlement.effects.store import Checkpoint
-from tests.e2e.day import NEXT, PERIODS, order_of, running, signed_by
+from settlement.lifecycle import State
+from tests.e2e.day import LEAD_SECONDS, NEXT, PERIODS, order_of, running, signed_by
+from tests.e2e.test_heartbeat import in_the_way_of
 
 OPENED = NEXT - 2_000
 
@@ -122,6 +125,37 @@ def test_a_server_without_something_says_what_it_is_not_ready_for(exchange, clie
     assert client.get("/healthz").status_code == 200, "it is alive all the same"
     shown = figures(client.get("/metrics").text)
     assert shown[f'merit_ready{{part="{part}"}}'] == 0
+
+
+def test_a_session_that_cannot_be_sealed_is_shown_wherever_somebody_looks(exchange, client):
+    meeting = [("consumer", "load", 800, 250_000), ("producer", "pv", 500, 90_000)]
+    for name, kind, energy, limit in meeting:
+        order = order_of(exchange.founded, name, kind, energy, limit, start=NEXT)
+        client.post("/v1/orders", json=order_to_document(signed_by(exchange.founded, name, order))).raise_for_status()
+    exchange.house.store.enqueue([in_the_way_of(order.session)])
+    exchange.house.store.save(replace(in_the_way_of(order.session), state=State.REFUSED))
+    closed = NEXT - LEAD_SECONDS + 1
+    exchange.beat(closed)
+    name = str(order.session)
+    session = client.get(f"/v1/sessions/{name}").json()
+    assert (session["state"], session["settlement"]["unsealed"]["code"]) == ("cleared", "batch-conflict")
+    assert session["settlement"]["unsealed"]["since"] == closed
+    assert client.get("/v1/health").json()["sessions_unsealed"] == [name]
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["parts"]["sealing"]) == (200, {"unsealed": {name: "batch-conflict"}})
+    assert figures(client.get("/metrics").text)["merit_sessions_unsealed"] == 1
+
+
+def test_a_deep_reorganisation_is_shown(exchange, client):
+    assert "deep_reorgs" not in client.get("/readyz").json()["parts"]["indexing"]
+    store = exchange.house.store
+    cursor = store.cursor()
+    store.roll_back(cursor.number - 1)
+    store.extend([replace(cursor, hash=b"\7" * 32)], [])
+    exchange.beat(OPENED + 1)
+    indexing = client.get("/readyz").json()["parts"]["indexing"]
+    assert (indexing["deep_reorgs"], "were replaced" in indexing["last_deep_reorg"]) == (1, True)
+    assert figures(client.get("/metrics").text)["merit_deep_reorgs_total"] == 1
 
 
 def test_the_chain_is_asked_once_a_second_however_often_somebody_wants_to_know(exchange, monkeypatch):

@@ -276,3 +276,72 @@ def test_an_index_of_another_contract_is_left_alone(street, store):
     store.bind(street.evm.chain_id, bytes(20))
     with pytest.raises(StoreOfAnotherChain):
         Indexer(store, street.contract)
+
+
+# Who reads what another process has read
+
+
+@pytest.fixture
+def follower(street, store):
+    return Indexer(store, street.contract, start_block=street.deployment.block)
+
+
+def test_who_follows_takes_in_what_is_new_and_no_more(street, store, follower, indexer):
+    assert [type(seen.witnessed.fact) for seen in follower.facts()] == []
+    indexer.advance()
+    assert follower.follow() == store.facts()
+    street.fund(CONSUMER.account, EURO)
+    settle(street, street.batch())
+    new = indexer.advance().facts
+    state = follower.state
+    assert [seen.witnessed for seen in follower.follow()] == list(new)
+    assert follower.state is state, "nothing is built anew"
+    assert follower.follow() == []
+    assert follower.facts() == store.facts()
+    assert_agrees(follower.state, street)
+
+
+def test_who_follows_begins_anew_where_something_was_taken_back(street, store, follower, indexer):
+    indexer.advance()
+    fork = street.evm.snapshot()
+    street.fund(CONSUMER.account, EURO)
+    indexer.advance()
+    assert follower.follow()
+    state = follower.state
+    street.evm.revert(fork)
+    street.clock.now += 5
+    street.evm.mine(3)
+    assert indexer.advance().rolled_back
+    assert follower.follow() is None
+    assert follower.state is not state
+    assert follower.facts() == store.facts()
+    assert_agrees(follower.state, street)
+    street.fund(CONSUMER.account, 2 * EURO)
+    indexer.advance()
+    assert len(follower.follow()) == 1
+    assert_agrees(follower.state, street)
+
+
+def test_what_was_read_after_the_look_at_the_cursor_is_taken_in_the_next_time(street, store, indexer, follower):
+    indexer.advance()
+    cursor = store.cursor()
+    street.fund(CONSUMER.account, EURO)
+    indexer.advance()
+    follower._store = LookingBack(store, cursor)
+    assert len(follower.follow()) == len(store.facts()) - 1
+    follower._store = store
+    assert len(follower.follow()) == 1
+    assert_agrees(follower.state, street)
+
+
+class LookingBack:
+    """A store whose cursor moved right after it was asked for."""
+
+    def __init__(self, store, cursor):
+        self._store, self._cursor = store, cursor
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def cursor(self):
+        return self._cursor
