@@ -15,12 +15,12 @@ from contracts.chains import ChainPreset, preset_of
 from contracts.deployment import Deployment, deploy
 from contracts.deployment_record import DeploymentRecord
 from contracts.devnet_keys import devnet_key
-from contracts.errors import MalformedDeployment
+from contracts.errors import ChainSettingsRefused, MalformedDeployment
 from contracts.evm import Evm, Receipt
 from contracts.transacting import transact
 from exchange.delivery import Market
 from exchange.effects.durable_file import write_durably
-from exchange.parameters import Parameters, from_document
+from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from exchange.units import MicroPerKwh, Wh
 from identity.address import Address, parse_address, to_text
 from identity.errors import IdentityRefused
@@ -167,10 +167,16 @@ def found(
     Each account is held by the address that the community's file names. On a chain for play, members without one get
     a made-up key (`member_key`), which is public; on any other they are refused before anything is sent. With a `token`
     of somebody else's nothing is minted or deposited: members bring their own money. `preset` says how the chain is
-    treated, if not as this house knows it. Raises `CommunityRefused` and `EvmError`.
+    treated, if not as this house knows it. Sessions are cut by what a block holds now. Raises `CommunityRefused` and
+    `EvmError`.
     """
     terms = community.community
-    holders = _holders(community, play=(preset or preset_of(evm.chain_id)).play)
+    preset = preset_of(evm.chain_id) if preset is None else preset
+    holders = _holders(community, play=preset.play)
+    batch_gas = min(preset.gas_cap_where(evm.block_gas()), MOST_BATCH_GAS)
+    if batch_gas < LEAST_BATCH_GAS:
+        place = f"chain {evm.chain_id} ({preset.name})"
+        raise ChainSettingsRefused(place, f"a transaction may use {batch_gas} gas: no session can be settled with that")
     deployment = deploy(
         evm,
         keys.admin,
@@ -249,6 +255,7 @@ def found(
         receipts=address_of(keys.receipts),
         homes=tuple(homes),
         least_energy=Wh(1),
+        batch_gas=batch_gas,
     )
     return Founded(deployment=deployment, parameters=parameters, members=tuple(members), rpc=rpc)
 

@@ -12,13 +12,20 @@ from identity.address import Address, parse_address, to_text
 from identity.hashing import keccak
 from identity.typed_data import Domain
 
+MOST_BATCH_GAS = 1 << 24
+"""The most gas a transaction may use (EIP-7825)."""
+
+LEAST_BATCH_GAS = 1_000_000
+"""Enough for some twenty orders, in however many parts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """The rules of one exchange.
 
     `homes` says which home an asset belongs to, where it is not simply the home of its account: assets of one account
-    at one home are allocated to each other before anything is traded.
+    at one home are allocated to each other before anything is traded. `batch_gas` is the most gas that settling one
+    part of a session may take, where the chain's blocks hold less than others: sessions are cut by it.
     """
 
     community: str
@@ -31,6 +38,7 @@ class Parameters:
     most_energy: Wh = MAX_ENERGY
     lowest_limit: MicroPerKwh = MIN_RATE
     highest_limit: MicroPerKwh = MAX_RATE
+    batch_gas: int = MOST_BATCH_GAS
     _homes: dict[Address, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -39,15 +47,21 @@ class Parameters:
         object.__setattr__(self, "_homes", dict(self.homes))
         if len(self._homes) != len(self.homes):
             raise ValueError("an asset belongs to one home")
+        if not LEAST_BATCH_GAS <= self.batch_gas <= MOST_BATCH_GAS:
+            raise ValueError(f"batch_gas is not between {LEAST_BATCH_GAS} and {MOST_BATCH_GAS}")
 
     def home_of(self, asset: Address) -> str:
         """Return the home of an asset; the empty name is the one home of its account."""
         return self._homes.get(asset, "")
 
     def to_document(self) -> dict[str, object]:
-        """Return the parameters as plain values for JSON, everything named with its unit."""
+        """Return the parameters as plain values for JSON, everything named with its unit.
+
+        `batch_gas` stands there only where it is not what it is everywhere else, so that each rule has one form.
+        """
         market = self.market
-        return {
+        bound = {} if self.batch_gas == MOST_BATCH_GAS else {"batch_gas": self.batch_gas}
+        return bound | {
             "community": self.community,
             "currency": self.currency,
             "chain_id": self.domain.chain_id,
@@ -103,6 +117,9 @@ def from_document(document: dict[str, object]) -> Parameters:
             _text(rest.pop("domain_version")),
         )
         homes = rest.pop("homes")
+        batch_gas = _whole(rest.pop("batch_gas", MOST_BATCH_GAS))
+        if "batch_gas" in document and batch_gas == MOST_BATCH_GAS:
+            raise ValueError("batch_gas is what it is everywhere else, and so is left out")
         if not isinstance(homes, list):
             raise ValueError("homes is not a list")
         parameters = Parameters(
@@ -116,6 +133,7 @@ def from_document(document: dict[str, object]) -> Parameters:
             most_energy=Wh(_whole(rest.pop("most_energy_wh"))),
             lowest_limit=MicroPerKwh(_whole(rest.pop("lowest_limit_micro_per_kwh"))),
             highest_limit=MicroPerKwh(_whole(rest.pop("highest_limit_micro_per_kwh"))),
+            batch_gas=batch_gas,
         )
     except KeyError as error:
         raise ValueError(f"parameters lack or do not know {error}") from error

@@ -1,9 +1,10 @@
 """A session's trades as the contract takes them: one batch, or several parts where one call cannot hold them.
 
-**The rule of parts.** A session is one part while it has at most 512 traded orders and 512 trades: the contract's
-bounds, well below 2^24 gas. Beyond that the contract has to remember what each order has used up (a new storage word
-an order), so a part is then also bounded by `estimated_gas`, which comes to about 400 orders. Parts are filled one
-after the other with trades in merit order, where neighbours share an order, so that few orders stand in two parts.
+**The rule of parts.** A session is one part while it has at most 512 traded orders and 512 trades, the contract's
+bounds, and `estimated_gas` is within the published `batch_gas`; where that is 2^24, a full part is well below it.
+Beyond, the contract has to remember what each order has used up (a new storage word an order), so that a part of 2^24
+gas comes to about 400 orders. Parts are filled one after the other with trades in merit order, where neighbours share
+an order, so that few orders stand in two parts. Whoever has the book cuts it in the same places.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.order import Order
+from exchange.parameters import MOST_BATCH_GAS
 from exchange.trade import Trade
 from exchange.units import Nano, Wh
 from settlement.errors import BookUnsound
@@ -20,8 +22,7 @@ from settlement.order_leaf import order_tree
 
 MAX_ORDERS = 512
 MAX_TRADES = 512
-MAX_GAS = 1 << 24
-"""The most gas a transaction may use (EIP-7825)."""
+MAX_GAS = MOST_BATCH_GAS
 
 # upper bounds from the contract's gas snapshot, rounded up; kept: a new storage word, 22,100, and reading it before
 _GAS_CALL = 150_000
@@ -101,7 +102,7 @@ def seal(book: Book) -> tuple[Batch, ...]:
         for digest in (trade.bid, trade.offer):
             if digest not in orders:
                 raise BookUnsound(f"a trade names 0x{digest.hex()}, which is no order of the book")
-    parts = list(_parts(_in_merit_order(book)))
+    parts = list(_parts(_in_merit_order(book), book.parameters.batch_gas))
     if len(parts) >= 1 << 16:
         raise BookUnsound(f"the session would take {len(parts)} parts")
     order_root, parameters = order_tree(book).root, book.cleared.parameters
@@ -137,8 +138,9 @@ def _in_merit_order(book: Book) -> list[Trade]:
     return sorted(book.cleared.clearing.trades, key=priority)
 
 
-def _parts(trades: list[Trade]) -> Iterator[list[Trade]]:
-    if len(trades) <= MAX_TRADES and len(_orders_of(trades)) <= MAX_ORDERS:
+def _parts(trades: list[Trade], most_gas: int) -> Iterator[list[Trade]]:
+    orders = len(_orders_of(trades))
+    if len(trades) <= MAX_TRADES and orders <= MAX_ORDERS and estimated_gas(orders, len(trades), 1) <= most_gas:
         yield trades
         return
     part: list[Trade] = []
@@ -146,7 +148,7 @@ def _parts(trades: list[Trade]) -> Iterator[list[Trade]]:
     for trade in trades:
         with_it = named | {trade.bid, trade.offer}
         full = len(part) == MAX_TRADES or len(with_it) > MAX_ORDERS
-        if full or estimated_gas(len(with_it), len(part) + 1, parts=2) > MAX_GAS:
+        if full or estimated_gas(len(with_it), len(part) + 1, parts=2) > most_gas:
             yield part
             part, with_it = [], {trade.bid, trade.offer}
         part.append(trade)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from app.founding import UNITS_PER_CENT, ExchangeFileUnusable, Founded, Keys, fo
 from app.wiring import Places, build, open_chain
 from contracts.chains import preset_of
 from contracts.devnet_server import DevnetServer
-from contracts.errors import WrongChain
+from contracts.errors import ChainSettingsRefused, WrongChain
 from contracts.local_evm import LOCAL_CHAIN_ID, LocalEvm
 from contracts.rpc_evm import RpcEvm
 from exchange.errors import ParametersDiffer
@@ -25,6 +26,7 @@ from identity.signature import address_of
 from settlement.effects.errors import StoreOfAnotherChain
 from settlement.effects.escrow_token import EscrowToken
 from settlement.effects.settlement_contract import Role, SettlementContract
+from settlement.lifecycle import State
 from tests.e2e.day import FIRST, LEAD_SECONDS, VILLAGE, order_of, signed_by
 
 GENESIS = FIRST - 7_200
@@ -168,6 +170,47 @@ def test_a_damaged_file_is_refused_with_its_name(founded, tmp_path, damage):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ExchangeFileUnusable, match="No such file"):
         Founded.read(tmp_path / "exchange.json")
+
+
+# Chains with small blocks
+
+
+def test_where_blocks_are_small_sessions_are_settled_in_small_parts_and_the_audit_cuts_alike(tmp_path):
+    clock = SetClock(GENESIS)
+    places, preset = Places(tmp_path), replace(preset_of(LOCAL_CHAIN_ID), gas_cap=1_200_000)
+    with closing(LocalEvm(clock, genesis_time=GENESIS, record=places.chain)) as evm:
+        founded = found(evm, COMMUNITY, KEYS, preset=preset)
+        assert founded.parameters.batch_gas == 1_200_000
+        founded.write(places.exchange)
+        founded = Founded.read(places.exchange)
+        with build(places, founded, KEYS, clock, evm, preset=preset) as house:
+            clock.set(FIRST - 3_000)
+            orders = [
+                signed_by(founded, name, order_of(founded, name, kind, 10, limit, start=FIRST, salt=salt))
+                for name, kind, limit in (("consumer", "load", 250_000), ("producer", "pv", 90_000))
+                for salt in range(45)
+            ]
+            house.desk.submit(orders)
+            clock.set(FIRST - LEAD_SECONDS + 1)
+            house.heartbeat.beat(clock())
+            house.heartbeat.beat(clock())
+            batches = house.store.batches(orders[0].order.session.number)
+            assert len(batches) > 1
+            assert [batch.state for batch in batches] == [State.FINAL] * len(batches)
+            assert all(batch.gas_used <= attempt.gas <= 1_200_000 for batch in batches for attempt in batch.attempts)
+    verdict = audit_folder(tmp_path, clock=clock)
+    assert (verdict.findings, verdict.batches) == ((), len(batches))
+
+
+def test_where_blocks_hold_next_to_nothing_nothing_is_founded(chain):
+    before = chain[0].head()
+    with pytest.raises(ChainSettingsRefused, match="900000 gas"):
+        found(chain[0], COMMUNITY, KEYS, preset=replace(preset_of(LOCAL_CHAIN_ID), gas_cap=900_000))
+    assert chain[0].head() == before
+
+
+def test_where_blocks_hold_enough_nothing_is_said_of_it(founded):
+    assert "batch_gas" not in founded.parameters.to_document()
 
 
 # A chain of others

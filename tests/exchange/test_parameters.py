@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exchange.delivery import Market
-from exchange.parameters import Parameters, from_document
+from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from identity.address import to_text
 from identity.errors import MalformedAddress
 from identity.hashing import keccak
@@ -73,10 +73,30 @@ def test_what_are_no_rules_at_all_is_refused(document):
         from_document(document)
 
 
+SMALL = replace(street.PARAMETERS, batch_gas=4_000_000)
+
+
+def test_the_bound_of_a_batch_is_published_where_it_is_not_the_usual_one():
+    assert "batch_gas" not in DOCUMENT
+    document = SMALL.to_document()
+    assert document == {**DOCUMENT, "batch_gas": 4_000_000}
+    assert from_document(json.loads(json.dumps(document))) == SMALL
+    assert SMALL.hash() != street.PARAMETERS.hash()
+
+
+@pytest.mark.parametrize(
+    "gas", [MOST_BATCH_GAS, MOST_BATCH_GAS + 1, LEAST_BATCH_GAS - 1, -1, 4e6, True, None, "4000000"]
+)
+def test_a_bound_of_a_batch_that_is_none_or_need_not_be_said_is_refused(gas):
+    with pytest.raises(ValueError, match="batch_gas|whole number"):
+        from_document({**DOCUMENT, "batch_gas": gas})
+
+
 def test_every_change_of_a_rule_changes_the_hash():
     rules = street.PARAMETERS
     others = [
         replace(rules, community="Another Street"),
+        replace(rules, batch_gas=MOST_BATCH_GAS - 1),
         replace(rules, domain=replace(rules.domain, chain_id=1)),
         replace(rules, receipts=STRANGER.address),
         replace(rules, homes=()),

@@ -1,8 +1,11 @@
 """Sealing: the same book gives the same batches, and every trade is in exactly one of them."""
 
+from dataclasses import replace
+
 import pytest
 from eth_abi import encode
 
+from exchange.parameters import LEAST_BATCH_GAS
 from exchange.trade import Trade
 from exchange.units import Wh
 from identity.hashing import keccak
@@ -81,6 +84,31 @@ def test_parts_hold_every_trade_once_and_stay_within_the_bounds(crowd):
         digests = [sealed.digest for sealed in batch.orders]
         assert digests == sorted(set(digests))
         assert list(batch.trades) == sorted(batch.trades, key=Trade.leaf)
+
+
+@pytest.mark.parametrize("gas", [LEAST_BATCH_GAS, 2_500_000, 6_000_000])
+def test_where_blocks_hold_less_parts_are_smaller(gas):
+    small = bounded(large_book(300), gas)
+    batches = seal(small)
+    assert len(batches) > len(seal(large_book(300)))
+    assert all(estimated_gas(len(batch.orders), len(batch.trades), batch.parts) <= gas for batch in batches)
+    trades = [trade for batch in batches for trade in batch.trades]
+    assert sorted(trades, key=Trade.leaf) == list(small.cleared.clearing.trades)
+
+
+def test_a_session_that_fits_in_a_small_block_is_one_part():
+    book = large_book(20)
+    (usual,) = seal(book)
+    needed = estimated_gas(len(usual.orders), len(usual.trades), parts=1)
+    assert needed > LEAST_BATCH_GAS // 2
+    bound = max(needed, LEAST_BATCH_GAS)
+    assert [batch.trades for batch in seal(bounded(book, bound))] == [usual.trades]
+
+
+def bounded(book, gas):
+    """The book under rules that bound a batch."""
+    parameters = replace(book.parameters, batch_gas=gas)
+    return replace(book, parameters=parameters, cleared=replace(book.cleared, parameters=parameters.hash()))
 
 
 def test_few_orders_stand_in_two_parts(crowd):
