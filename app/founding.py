@@ -15,8 +15,9 @@ from contracts.chains import ChainPreset, preset_of
 from contracts.deployment import Deployment, deploy
 from contracts.deployment_record import DeploymentRecord
 from contracts.devnet_keys import devnet_key
-from contracts.errors import ChainSettingsRefused, MalformedDeployment
+from contracts.errors import ChainSettingsRefused, MalformedDeployment, NodeRefused
 from contracts.evm import Evm, Receipt
+from contracts.sent_log import SentLog
 from contracts.transacting import transact
 from exchange.delivery import Market
 from exchange.effects.durable_file import write_durably
@@ -37,6 +38,9 @@ Told = TypeVar("Told", AccountOpened, AssetEnrolled)
 
 UNITS_PER_CENT = 10_000
 """Units of the test euro, which has six decimals, in a cent."""
+
+MOST_MARKET_ID = 31
+"""The contract takes 32 bits; but a session's number, the market's times 2^48 and more, stands in JSON."""
 
 ENROLMENT_SECONDS = 10 * 366 * 24 * 3600
 
@@ -161,16 +165,22 @@ def found(
     token: Address | None = None,
     rpc: str | None = None,
     preset: ChainPreset | None = None,
+    sent: SentLog | None = None,
 ) -> Founded:
     """Found an exchange for `community`; each step waits until it is mined.
 
     Each account is held by the address that the community's file names. On a chain for play, members without one get
     a made-up key (`member_key`), which is public; on any other they are refused before anything is sent. With a `token`
     of somebody else's nothing is minted or deposited: members bring their own money. `preset` says how the chain is
-    treated, if not as this house knows it. Sessions are cut by what a block holds now. Raises `CommunityRefused` and
-    `EvmError`.
+    treated, if not as this house knows it. Sessions are cut by what a block holds now. With `sent`, a founding that was
+    cut short goes on where it was. Raises `CommunityRefused` and `EvmError`.
     """
     terms = community.community
+    if terms.market_id > MOST_MARKET_ID:
+        raise CommunityRefused(
+            f"community.market_id is {terms.market_id}, and {MOST_MARKET_ID} is the most: the numbers of its sessions "
+            "begin with it, and beyond 2^53 many readers of JSON round them"
+        )
     preset = preset_of(evm.chain_id) if preset is None else preset
     holders = _holders(community, play=preset.play)
     batch_gas = min(preset.gas_cap_where(evm.block_gas()), MOST_BATCH_GAS)
@@ -184,11 +194,12 @@ def found(
         preset=preset,
         withdrawal_delay_seconds=terms.opening_seconds + terms.window_seconds,
         admin=address_of(keys.admin),
+        sent=sent,
     )
     contract = Address(deployment.settlement)
 
     def tell(key: bytes, data: bytes, to: bytes = contract) -> Receipt:
-        return transact(evm, key, to, data, preset=preset)
+        return transact(evm, key, to, data, preset=preset, sent=sent)
 
     for role, key in (
         (Role.OPERATOR, keys.operator),
@@ -197,7 +208,7 @@ def found(
         (Role.GUARDIAN, keys.guardian),
     ):
         tell(keys.admin, settlement_contract.grant(role, address_of(key)))
-    until = evm.head().timestamp + ENROLMENT_SECONDS
+    until = _time_of(evm, deployment.block) + ENROLMENT_SECONDS  # the same, whenever the founding goes on
     members: list[Member] = []
 
     def open_account(name: str, holder: Address) -> Member:
@@ -272,6 +283,13 @@ def _holders(community: Community, *, play: bool) -> dict[str, Address]:
         else:
             raise CommunityRefused(f"{member.name} has no holder, and this chain is not for play: name an address")
     return holders
+
+
+def _time_of(evm: Evm, number: int) -> int:
+    block = evm.block(number)
+    if block is None:
+        raise NodeRefused("the time of a block", -32001, f"there is no block {number}")
+    return block.timestamp
 
 
 def _told(receipt: Receipt, kind: type[Told]) -> Told:

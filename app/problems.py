@@ -99,6 +99,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "fee-above-cap": (503, "The chain asks for more than may be paid"),
     "chain-settings-refused": (503, "Chain settings not usable"),
     "compiler-missing": (503, "The contracts cannot be compiled here"),
+    "undertaking-differs": (409, "Another undertaking was begun before"),
     "malformed-deployment": (503, "Deployment record malformed"),
     "record-error": (503, "The local chain's recording cannot be used"),
     "damaged-record": (503, "The local chain's recording is damaged"),

@@ -42,6 +42,11 @@ class Places:
         return self.folder / "exchange.json"
 
     @property
+    def founding(self) -> Path:
+        """What was sent so far while the exchange is founded; gone when that is done."""
+        return self.folder / "founding.jsonl"
+
+    @property
     def journal(self) -> Path:
         """Everything the exchange took and decided."""
         return self.folder / JOURNAL_FILE

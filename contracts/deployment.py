@@ -12,6 +12,7 @@ from contracts.chains import ChainPreset
 from contracts.errors import MalformedDeployment
 from contracts.evm import Evm, Receipt
 from contracts.json_rpc import MalformedValue, read_data, to_data
+from contracts.sent_log import SentLog
 from contracts.transacting import transact
 from contracts.transaction import sender_of
 
@@ -88,19 +89,21 @@ def deploy(
     token: bytes | None = None,
     withdrawal_delay_seconds: int = DEFAULT_WITHDRAWAL_DELAY_SECONDS,
     preset: ChainPreset | None = None,
+    sent: SentLog | None = None,
 ) -> Deployment:
     """Deploy Settlement over `token`, and before it a test euro if no token is given; `key` pays.
 
-    The admin is whoever pays, unless another is named. `preset` is as for `transact`. Waits until everything is mined;
-    raises `EvmError`.
+    The admin is whoever pays, unless another is named. `preset` and `sent` are as for `transact`. Waits until all
+    is mined; raises `EvmError`.
     """
     settlement = load("Settlement")
     receipts: dict[str, Receipt] = {}
     if token is None:
-        receipts["TestEuro"] = transact(evm, key, None, constructor(load("TestEuro")), preset=preset)
+        receipts["TestEuro"] = transact(evm, key, None, constructor(load("TestEuro")), preset=preset, sent=sent)
         token = _created(receipts["TestEuro"])
     admin = sender_of(key) if admin is None else admin
-    receipt = transact(evm, key, None, constructor(settlement, token, admin, withdrawal_delay_seconds), preset=preset)
+    code = constructor(settlement, token, admin, withdrawal_delay_seconds)
+    receipt = transact(evm, key, None, code, preset=preset, sent=sent)
     receipts["Settlement"] = receipt
     return Deployment(
         chain_id=evm.chain_id,

@@ -11,6 +11,7 @@ EvmError                    evm-error
 ├── ChainSettingsRefused    chain-settings-refused
 ├── MalformedDeployment     malformed-deployment
 ├── CompilerMissing         compiler-missing
+├── UndertakingDiffers      undertaking-differs
 └── RecordError             record-error
     ├── DamagedRecord       damaged-record
     ├── RecordInUse         record-in-use
@@ -149,6 +150,23 @@ class CompilerMissing(EvmError):
 
     def __init__(self) -> None:
         super().__init__("vyper is not installed: install vyper==0.4.3, or compare with the committed artifacts")
+
+
+class UndertakingDiffers(EvmError):
+    """What was begun before, and cut short, is another undertaking: another chain's, key's, community's or token's.
+
+    `step` counts from 1.
+    """
+
+    code = "undertaking-differs"
+
+    def __init__(self, path: str, step: int) -> None:
+        super().__init__(
+            f"{path} was begun with another community, key, token or chain: transaction {step} would be another one. "
+            "Go on with the same; or move the file away to begin anew, and what was deployed so far is left behind"
+        )
+        self.path = path
+        self.step = step
 
 
 class RecordError(EvmError):

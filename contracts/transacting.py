@@ -1,15 +1,16 @@
 """One transaction from intent to receipt, for tools that do one thing at a time.
 
-The operator's batches do not go this way: what must survive a crash is written down before it is sent.
+The operator's batches do not go this way: they are many at once, and raised where they are not mined.
 """
 
 import time
 from collections.abc import Callable
 
 from contracts.chains import ChainPreset, preset_of
-from contracts.errors import NotMined, Reverted
+from contracts.errors import NotMined, Refusal, Reverted, TransactionRefused
 from contracts.evm import Evm, Receipt
-from contracts.transaction import sender_of, sign
+from contracts.sent_log import SentLog, Step
+from contracts.transaction import SignedTransaction, sender_of, sign
 
 _STEP_SECONDS = 0.25
 
@@ -23,8 +24,12 @@ def transact(
     preset: ChainPreset | None = None,
     deadline_seconds: int = 120,
     pause: Callable[[float], None] = time.sleep,
+    sent: SentLog | None = None,
 ) -> Receipt:
     """Estimate, sign, send, and wait for the receipt.
+
+    With `sent`, the transaction is written down before it is sent; what was written down there before is not signed
+    anew. Raises `UndertakingDiffers` where that was another one.
 
     The gas limit is a quarter above the estimate; `preset` says what kind of transaction the chain takes and what may
     be offered, else what the house knows of the chain. Raises `Reverted`, before anything is paid where the estimate
@@ -32,11 +37,43 @@ def transact(
     """
     preset = preset_of(evm.chain_id) if preset is None else preset
     sender = sender_of(key)
+    step = Step.of(evm.chain_id, sender, to, data)
+    signed = None if sent is None else sent.recall(step)
+    if sent is not None and signed is not None and not _send_again(evm, signed):
+        sent.forget()
+        signed = None
+    if signed is None:
+        signed = _signed(evm, key, to, data, preset)
+        if sent is not None:
+            sent.note(step, signed)
+        evm.send_raw(signed.raw)
+    receipt = wait_for(evm, signed.hash, deadline_seconds=deadline_seconds, pause=pause)
+    if not receipt.ok:
+        raise Reverted(f"transaction 0x{signed.hash.hex()} in block {receipt.block_number}")
+    return receipt
+
+
+def _send_again(evm: Evm, signed: SignedTransaction) -> bool:
+    """Send what was signed before, unless it is mined; false where another transaction has its nonce for good."""
+    if evm.receipt(signed.hash) is not None:
+        return True
+    try:
+        evm.send_raw(signed.raw)
+    except TransactionRefused as refused:
+        if refused.kind is Refusal.NONCE_TOO_LOW:
+            return evm.receipt(signed.hash) is not None
+        if refused.kind is not Refusal.ALREADY_KNOWN:
+            raise
+    return True
+
+
+def _signed(evm: Evm, key: bytes, to: bytes | None, data: bytes, preset: ChainPreset) -> SignedTransaction:
+    sender = sender_of(key)
     estimate = evm.estimate_gas(sender, to, data)
     # a legacy chain may know no base fee, and others need no gas price
     base_fee, price = (0, evm.gas_price()) if preset.legacy else (evm.base_fee(), 0)
     max_fee, tip = preset.fee(base_fee=base_fee, tip=evm.priority_fee(), gas_price=price)
-    signed = sign(
+    return sign(
         key,
         chain_id=evm.chain_id,
         nonce=evm.nonce(sender, pending=True),
@@ -47,11 +84,6 @@ def transact(
         priority_fee=tip,
         legacy=preset.legacy,
     )
-    evm.send_raw(signed.raw)
-    receipt = wait_for(evm, signed.hash, deadline_seconds=deadline_seconds, pause=pause)
-    if not receipt.ok:
-        raise Reverted(f"transaction 0x{signed.hash.hex()} in block {receipt.block_number}")
-    return receipt
 
 
 def wait_for(

@@ -6,6 +6,7 @@ from app.auditing import VerificationFailed
 from app.clock import WallClock
 from app.community import read_community
 from app.founding import ExchangeFileUnusable, Founded, Keys, found
+from app.founding_here import founding
 from app.output import Output
 from app.street import street_file
 from app.wiring import Places, chain_preset, open_chain
@@ -49,11 +50,10 @@ def run(
     if key_file is None:
         _fund(evm, keys, output)
     output.say(f"deploying to chain {evm.chain_id} ({preset.name}) …")
-    founded = found(
-        evm, description, keys, token=None if token is None else parse_address(token), rpc=rpc, preset=preset
-    )
-    data.mkdir(parents=True, exist_ok=True)
-    founded.write(places.exchange)
+    with founding(places, output) as sent:
+        pays_in = None if token is None else parse_address(token)
+        founded = found(evm, description, keys, token=pays_in, rpc=rpc, preset=preset, sent=sent)
+        founded.write(places.exchange)
     deployment, record = founded.deployment, DeploymentRecord.of(founded.deployment)
     links = {name: preset.link(creation.transaction) for name, creation in deployment.creations.items()}
     output.result({"record": str(record.path_in(data)), "links": links, **record.to_document()})

@@ -8,7 +8,8 @@ from app.bounds import Bounds, Rate
 from app.clock import WallClock
 from app.collector import spare_the_book
 from app.community import read_community
-from app.founding import ExchangeFileUnusable, Founded, Keys, found
+from app.founding import ExchangeFileUnusable, Founded, Keys
+from app.founding_here import found_here
 from app.health import skew
 from app.heartbeat_thread import HeartbeatThread
 from app.logs import set_up
@@ -48,13 +49,7 @@ def run(
             founded = Founded.read(places.exchange)
             evm = open_chain(places, founded, clock)
         else:
-            output.say(f"nothing in {data} yet: founding an exchange on a chain in this process …")
-            if data.exists() and any(data.iterdir()):
-                raise ExchangeFileUnusable(f"{data} holds no exchange.json, but something else")
-            data.mkdir(parents=True, exist_ok=True)
-            evm = LocalEvm(clock, genesis_time=clock(), record=places.chain)
-            founded = found(evm, description, Keys.devnet())
-            founded.write(places.exchange)
+            founded, evm = found_here(places, description, clock, output)
         local = evm if isinstance(evm, LocalEvm) else None
         if local is not None:
             stack.callback(local.close)

@@ -2,14 +2,22 @@
 
 import json
 import sys
+from contextlib import closing
 
 import pytest
 
+from app.community import read_community
+from app.founding import Keys, found
 from contracts.devnet_keys import devnet_key
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
+from contracts.rpc_evm import RpcEvm
+from contracts.sent_log import SentLog
+from contracts.transaction import sender_of
+from identity.effects.keystore import read_key
 from tests.contracts.evm.bell import Clock
 from tests.e2e.day import FIRST, VILLAGE
+from tests.simulators.crash import Crash, Crashing, CrashPlan
 
 RECORD = "deployments/1337.json"
 
@@ -139,6 +147,24 @@ def test_a_key_of_ones_own_deploys_there_as_the_settings_say(merit, foreign_node
     assert deployed.document["links"]["Settlement"].startswith("https://example.org/0x")
     checked = merit("deploy", "--check", "--data", tmp_path / "x", "--against", "artifact")
     assert checked.code == 0, checked.out
+
+
+def test_a_deployment_that_was_cut_short_goes_on_and_deploys_nothing_twice(
+    merit, foreign_node, tmp_path, key_file, named_village
+):
+    data, evm, key = tmp_path / "x", RpcEvm(foreign_node), read_key(key_file)
+    data.mkdir()
+    with closing(SentLog(data / "founding.jsonl")) as sent, pytest.raises(Crash):
+        dying = Crashing(evm, {"send_raw"}, CrashPlan(6, after=True))
+        found(dying, read_community(named_village), Keys.one(key), rpc=foreign_node, sent=sent)
+    before = evm.nonce(sender_of(key))
+    words = ("--data", data, "--rpc", foreign_node, "--community", named_village, "--key-file", key_file)
+    deployed = merit("deploy", *words, "--json")
+    assert deployed.code == 0, deployed.err
+    assert "7 transactions were signed before" in deployed.err
+    assert deployed.document["contracts"][0]["creation"]["block"] <= before
+    assert not (data / "founding.jsonl").exists()
+    assert merit("deploy", *words).code == 3
 
 
 def test_a_fee_cap_below_the_chains_price_deploys_nothing(merit, foreign_node, tmp_path, key_file, named_village):
