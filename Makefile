@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+MARKS  ?= slow or sim or node or anvil or browser or postgres
 
 .PHONY: help setup demo test check marked bench lock artifacts clean
 
@@ -21,7 +22,7 @@ demo: setup ## a street of homes trades a whole day; the audit proves it
 	$(BIN)/merit demo
 
 test: setup ## every test that needs nothing but Python
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 check: setup ## format, lint, types, import rules, artifacts
 	$(BIN)/ruff format --check .
@@ -32,7 +33,7 @@ check: setup ## format, lint, types, import rules, artifacts
 	$(BIN)/python -m app.interface --check
 
 marked: setup ## the tests that need Node, Chromium, anvil, PostgreSQL or the sim extra, and the long ones
-	$(BIN)/python -m pytest -n 2 -q -m 'slow or sim or node or anvil or browser or postgres'
+	$(BIN)/python -m pytest -n 2 -q -m '$(MARKS)'
 
 bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.clearing

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MOST_A_SECOND = 1_000_000
+"""More is not told apart from no limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -11,8 +14,8 @@ class Rate:
     burst: int
 
     def __post_init__(self) -> None:
-        if self.per_second <= 0 or self.burst <= 0:
-            raise ValueError("a rate allows something")
+        if not 0 < self.per_second <= MOST_A_SECOND or self.burst <= 0:
+            raise ValueError(f"a rate allows something, and {MOST_A_SECOND} a second at most")
 
     @classmethod
     def of(cls, per_second: int) -> "Rate | None":

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from app.bounds import MOST_A_SECOND
 from app.exit_codes import Exit
 
 app = typer.Typer(
@@ -109,10 +110,17 @@ def serve(
     storage: StorageUrl = None,
     rate_address: Annotated[
         int,
-        typer.Option(min=0, help="What an address may ask for each second (see docs/http.md); 0 takes the limit away."),
+        typer.Option(
+            min=0,
+            max=MOST_A_SECOND,
+            help="What an address may ask for each second (see docs/http.md); 0 takes the limit away.",
+        ),
     ] = 2_000,
     rate_account: Annotated[
-        int, typer.Option(min=0, help="Orders taken from an account each second; 0 takes the limit away.")
+        int,
+        typer.Option(
+            min=0, max=MOST_A_SECOND, help="Orders taken from an account each second; 0 takes the limit away."
+        ),
     ] = 200,
     log_format: Annotated[
         LogFormat, typer.Option(help="How log lines are written to standard error.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
 from app.problems import problem, problem_response
@@ -23,6 +24,9 @@ MOST_BEHIND_SECONDS = 900
 """How old the newest block of a chain may be that others run; a chain in this process has blocks when it needs them."""
 
 _FRESH_SECONDS = 1.0
+
+OWN_THREADS = CapacityLimiter(2)
+"""For who looks after the server: requests that are slow, however many, are not in its way."""
 
 Document = dict[str, Any]
 
@@ -147,9 +151,9 @@ def health_router(health: Health) -> APIRouter:
         return {"status": "alive"}
 
     @router.get("/readyz", response_model=None)
-    def ready() -> Response | Document:
+    async def ready() -> Response | Document:
         """Say whether this server can take orders and settle them; 503 `not-ready` names what is missing."""
-        parts = health.parts()
+        parts = await to_thread.run_sync(health.parts, limiter=OWN_THREADS)
         missing = {name: part.missing for name, part in parts.items() if part.missing is not None}
         figures = {name: part.figures for name, part in parts.items() if part.figures}
         if missing:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from anyio import to_thread
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -10,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from app.figures import Figures
-from app.health import Health
+from app.health import OWN_THREADS, Health
 from app.version import installed_version
 from app.wiring import House
 from exchange.errors import ExchangeRefused
@@ -130,8 +131,9 @@ def metrics_router(collector: HouseCollector) -> APIRouter:
     registry.register(collector)
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """Return every figure of this server in Prometheus' text form."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        text = await to_thread.run_sync(generate_latest, registry, limiter=OWN_THREADS)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -40,10 +40,20 @@ class Cluster:
         return ended.stdout
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it answers: on a slow machine that takes a while."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
         self.run(
-            "pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-o", options, "-w", "start"
+            "pg_ctl",
+            "-D",
+            str(self.folder / "data"),
+            "-l",
+            str(self.folder / "log"),
+            "-o",
+            options,
+            "-w",
+            "-t",
+            "300",
+            "start",
         )
 
     def stop(self, mode: str = "immediate") -> None:
@@ -70,17 +80,37 @@ class Cluster:
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """Start a server with an empty database, and end it."""
-    folder = Path(tempfile.mkdtemp(prefix="merit-postgres-"))
+    # root's own folder for temporary files may be closed to the user the server runs as
+    folder = Path(tempfile.mkdtemp(prefix="merit-postgres-", dir="/tmp" if os.geteuid() == 0 else None))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
+    server = Cluster(folder, 0)
+    try:
+        server.run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8")
+        _start_somewhere(server)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_somewhere(server: Cluster) -> None:
+    """Start on a free port; another process may take it before the server does, and then on another."""
+    for left in reversed(range(5)):
+        server.port = _free_port()
+        try:
+            server.start()
+        except AssertionError:
+            if not left:
+                raise
+        else:
+            return
+
+
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Cluster(folder, port)
-    server.run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        port: int = free.getsockname()[1]
+        return port

@@ -146,7 +146,7 @@ class AsyncMeritClient:
                             for event in following.feed(chunk):
                                 yield event
                         wait = following.pause()
-            except httpx2.TransportError:
+            except httpx2.RequestError:
                 wait = following.pause()
             await asyncio.sleep(wait)
 
@@ -172,5 +172,5 @@ class AsyncMeritClient:
             return answer_of(
                 await self._http.request(step.method, self._url + step.path, params=dict(step.query), json=step.body)
             )
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return Lost(str(error) or type(error).__name__)

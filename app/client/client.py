@@ -168,7 +168,7 @@ class MeritClient:
                         for chunk in response.iter_bytes():
                             yield from following.feed(chunk)
                         wait = following.pause()
-            except httpx2.TransportError:
+            except httpx2.RequestError:
                 wait = following.pause()
             time.sleep(wait)
 
@@ -194,7 +194,7 @@ class MeritClient:
             return answer_of(
                 self._http.request(step.method, self._url + step.path, params=dict(step.query), json=step.body)
             )
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return Lost(str(error) or type(error).__name__)
 
 

@@ -109,7 +109,7 @@ class _Lines:
                     self._fields.id = value
                 case "data":
                     self._fields.data.append(value)
-                case "retry" if value.isdigit():
-                    self._fields.retry = int(value)
+                case "retry" if value.isascii() and value.isdigit():
+                    self._fields.retry = int(value[:9])
                 case _:
                     pass  # a comment, or a field of a later standard

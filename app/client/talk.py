@@ -15,6 +15,8 @@ from app.client.errors import AnswerMalformed, ExchangeUnreachable, Refused
 T = TypeVar("T")
 
 _AGAIN = frozenset({429, 502, 503, 504})
+_UNANSWERED = frozenset({502, 503, 504})
+"""Where no exchange says so, something between it and us does: a proxy that did not reach it, a server that is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,14 @@ def ask(request: Request, patience: Patience) -> Talk[Answer]:
 
 
 def seconds_to_wait(answer: Answer) -> float | None:
-    """Return after how many seconds the exchange wants to be asked again, or none where that is of no use."""
+    """Return after how many seconds the exchange wants to be asked again, or none where that is of no use.
+
+    What did not reach an exchange may be tried at once, like what got lost.
+    """
     text = answer.headers.get("retry-after", "")
-    return float(text) if answer.status in _AGAIN and text.isdigit() else None
+    if answer.status in _AGAIN and text.isascii() and text.isdigit():
+        return float(text[:9])
+    return 0.0 if answer.status in _UNANSWERED and _problem(answer) is None else None
 
 
 def document_of(answer: Answer) -> Any:
@@ -104,10 +111,14 @@ def document_of(answer: Answer) -> Any:
 
 def refusal_of(answer: Answer) -> Refused:
     """Return what an answer refuses, also where it is none of an exchange's (a proxy's, say)."""
+    document = _problem(answer)
+    return Refused(answer.status, {"code": "http-error", "detail": f"status {answer.status}"} | (document or {}))
+
+
+def _problem(answer: Answer) -> dict[str, Any] | None:
+    """Return the problem that an answer is, or none where it is not an exchange's."""
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        document = {"code": "http-error", "detail": f"status {answer.status}"}
-    return Refused(answer.status, document)
+        return None
+    return document if isinstance(document, dict) and "code" in document else None

@@ -27,6 +27,7 @@ from settlement.proof import Proof
 Document = dict[str, Any]
 
 _PAGE = 1_000
+_OUTDATED = frozenset({"orders-voided", "unknown-asset", "asset-not-current", "not-authorised"})
 
 
 class Talks:
@@ -109,7 +110,11 @@ class Talks:
         parameters = (yield from self.rules()).parameters
         signed = self._signed(given, parameters)
         digest = signed.order.digest(parameters.domain.separator())
-        answer = yield from ask(Request("POST", "/v1/orders", body=order_to_document(signed)), self.patience)
+        try:
+            answer = yield from ask(Request("POST", "/v1/orders", body=order_to_document(signed)), self.patience)
+        except Refused as refused:
+            self._doubt_accounts(refused)
+            raise
         return read_acknowledged(document_of(answer), digest, parameters, answer.status)
 
     def submit_many(self, given: Sequence[Order | SignedOrder]) -> Talk[list[Acknowledged | Refused]]:
@@ -126,11 +131,12 @@ class Talks:
             for each, result in zip(part, results, strict=True):
                 digest = each.order.digest(meta.parameters.domain.separator())
                 status, problem = read_object(result).get("status"), result.get("problem")
-                answered.append(
-                    read_acknowledged(result, digest, meta.parameters, status)
-                    if problem is None
-                    else Refused(status if isinstance(status, int) else 0, read_object(problem))
-                )
+                if problem is None:
+                    answered.append(read_acknowledged(result, digest, meta.parameters, status))
+                    continue
+                refused = Refused(status if isinstance(status, int) else 0, read_object(problem))
+                self._doubt_accounts(refused)
+                answered.append(refused)
         return answered
 
     def cancel(self, digest: bytes) -> Talk[Document]:
@@ -183,14 +189,20 @@ class Talks:
 
     def _own_account(self, asset: str | None) -> Talk[Document]:
         """Return the account of the key that an asset is enrolled under, or else its first that has any."""
-        if self._accounts is None:
-            self._accounts = yield from self.accounts(None)
-        for account in self._accounts:
-            assets = [str(each["asset"]).lower() for each in account["assets"]]
-            if asset.lower() in assets if asset is not None else assets:
-                return account
+        before = () if self._accounts is None else (self._accounts,)
+        for known in (*before, None):  # what was enrolled since is not known yet
+            self._accounts = (yield from self.accounts(None)) if known is None else known
+            for account in self._accounts:
+                assets = [str(each["asset"]).lower() for each in account["assets"]]
+                if asset.lower() in assets if asset is not None else assets:
+                    return account
         what = "any asset" if asset is None else f"the asset {asset}"
         raise ClientError(f"no account of {to_text(self._must_sign().address)} has {what}; a delegate names its salt")
+
+    def _doubt_accounts(self, refused: Refused) -> None:
+        """Have the accounts read anew for the next order, where what is known of them was the reason."""
+        if refused.code in _OUTDATED:
+            self._accounts = None
 
     def _signed(self, given: Order | SignedOrder, parameters: Parameters) -> SignedOrder:
         if isinstance(given, SignedOrder):

@@ -68,7 +68,7 @@ def environment() -> dict[str, str]:
 def run_apart(*arguments: object, cwd: Path, stdin: bytes | None = None) -> Ended:
     """Run one command in a process of its own, in the folder `cwd`."""
     done = subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(), input=stdin, capture_output=True, timeout=120
+        command(*arguments), cwd=cwd, env=environment(), input=stdin, capture_output=True, timeout=300
     )
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 

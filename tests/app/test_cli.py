@@ -252,4 +252,4 @@ def test_a_devnet_ends_with_130_when_it_is_interrupted(tmp_path):
     with service("devnet", "--port", 0, "--fork", "prague", cwd=tmp_path) as running:
         assert "chain 1337 at http://127.0.0.1:" in running.said[0]
         running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(20) == 130
+        assert running.process.wait(90) == 130

@@ -70,6 +70,18 @@ def test_what_would_be_refused_again_is_not_asked_again(status, after):
     assert (ended.code, pauses) == ("no", [])
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", b"{}"])
+def test_what_did_not_reach_an_exchange_is_tried_again(status, body):
+    assert held(answer(status, body), answer()) == (answer(), [0.5])
+
+
+@pytest.mark.parametrize("after", ["\u00b2", "-1", "Wed, 21 Oct 2026 07:28:00 GMT", "9" * 5_000])
+def test_a_time_that_is_none_or_too_long_is_not_waited_for(after):
+    ended, pauses = held(problem(503, "overloaded", retry_after=after))
+    assert (ended.code, pauses) == ("overloaded", [])
+
+
 def test_who_is_refused_every_time_hears_why():
     ended, pauses = held(*[problem(503, "overloaded", retry_after="1")] * 3)
     assert (ended.code, ended.detail, pauses) == ("overloaded", "so it is", [1.0, 1.0])
@@ -114,6 +126,12 @@ def test_an_event_without_end_is_not_read_for_ever():
     with pytest.raises(AnswerMalformed, match="no end"):
         for _ in range(20):
             list(following.feed(b"x" * (1 << 20)))
+
+
+def test_a_pause_that_is_no_number_is_passed_over():
+    following = Following((), None, None)
+    list(following.feed("retry: \u00b2\n\n".encode()))
+    assert following.pause() == 2
 
 
 def test_words_of_farewell_are_no_events():

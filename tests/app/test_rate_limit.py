@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.bounds import Rate
+from app.bounds import MOST_A_SECOND, Rate
 from app.figures import Figures
 from app.limits import BodyLimit
 from app.observe import Observe
@@ -79,10 +79,11 @@ def test_who_has_all_again_is_forgotten(clock):
 
 
 def test_a_rate_that_allows_nothing_is_refused():
-    for per_second, burst in ((0, 5), (5, 0)):
+    for per_second, burst in ((0, 5), (5, 0), (MOST_A_SECOND + 1, 5)):
         with pytest.raises(ValueError, match="allows something"):
             Rate(per_second, burst)
     assert Rate.of(0) is None
+    assert Allowances(Rate(MOST_A_SECOND, 5), lambda: 0).left("anybody") == 5
     assert Rate.of(7) == Rate(7, 70)
 
 

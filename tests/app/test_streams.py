@@ -268,6 +268,12 @@ def test_a_journal_that_breaks_ends_every_follower(journal, desk, sources, monke
 # Over the wire
 
 
+async def until(condition):
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
 class Wire:
     """A connection that takes `room` messages and then no more, until `open`."""
 
@@ -321,11 +327,10 @@ def test_a_client_that_leaves_is_forgotten(journal, desk, sources):
     async def story():
         wire, feed = Wire(), feed_of(journal, sources)
         task = asyncio.create_task(stream(feed, await feed.place(None), figures)({}, wire.receive, wire.send))
-        await asyncio.sleep(0.12)
+        await until(lambda: ": still here" in wire.text)
         assert figures.streams == 1
-        assert ": still here" in wire.text
         wire.gone.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
         assert feed._followers == 0
 
     asyncio.run(story())
@@ -342,9 +347,9 @@ def test_what_was_passed_over_is_not_passed_over_again(journal, desk, clock, sou
                 {}, wire.receive, wire.send
             )
         )
-        await asyncio.sleep(0.03)
+        await until(lambda: feed._looking is not None)
         await asyncio.to_thread(desk.submit, [street.bid()])
-        await asyncio.sleep(0.1)
+        await until(lambda: "id: 2\n" in wire.text)
         wire.gone.set()
         await task
         return wire.text

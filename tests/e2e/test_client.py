@@ -271,6 +271,41 @@ def test_an_asset_of_somebody_else_is_not_ordered_for(connect, exchange):
         connect("consumer").order(Side.BID, 500, 250_000, asset="0x" + other.hex())
 
 
+def test_an_asset_that_was_enrolled_since_is_found(connect, exchange):
+    asked = []
+
+    def before_it_was(path, status, document):
+        if path == "/v1/accounts":
+            asked.append(path)
+            if len(asked) == 1:
+                document["accounts"][0]["assets"] = []
+        return status, document
+
+    client = connect("consumer", before_it_was)
+    with pytest.raises(ClientError, match="any asset"):
+        client.order(Side.BID, 500, 250_000)
+    enrolled = exchange.founded.member("consumer").assets["load"].identity
+    assert [client.order(Side.BID, 500, 250_000).asset for _ in range(3)] == [enrolled] * 3
+    assert len(asked) == 2, "what is known is not asked for"
+
+
+def test_an_epoch_that_has_ended_since_is_asked_for_anew(connect):
+    voided = []
+
+    def ended(path, status, document):
+        if path == "/v1/orders" and not voided:
+            voided.append(path)
+            return 403, {"code": "orders-voided", "detail": "everything signed in epoch 0 was voided"}
+        if path == "/v1/accounts" and voided:
+            document["accounts"][0]["epoch"] = 1
+        return status, document
+
+    client = connect("consumer", ended)
+    with pytest.raises(Refused):
+        client.submit(client.order(Side.BID, 500, 250_000))
+    assert client.order(Side.BID, 500, 250_000).epoch == 1
+
+
 def test_clients_of_several_keys_share_what_is_known(connect):
     reader = connect()
     reader.meta()

@@ -41,7 +41,7 @@ def test_an_example_works_as_it_stands_on_the_page(exchange, tmp_path, language,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PATH": path},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), "an example shows something"

@@ -4,7 +4,9 @@ import io
 import json
 import logging
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx2
@@ -156,6 +158,22 @@ def test_a_deep_reorganisation_is_shown(exchange, client):
     indexing = client.get("/readyz").json()["parts"]["indexing"]
     assert (indexing["deep_reorgs"], "were replaced" in indexing["last_deep_reorg"]) == (1, True)
     assert figures(client.get("/metrics").text)["merit_deep_reorgs_total"] == 1
+
+
+def test_whoever_looks_after_a_server_is_answered_while_every_thread_is_busy(exchange, client, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(exchange.house.store, "page", lambda *_: [] if over.wait(60) else None)
+    with ThreadPoolExecutor(50) as others, httpx2.Client(base_url=exchange.url, timeout=60) as slow:
+        asked = [others.submit(slow.get, "/v1/batches") for _ in range(50)]
+        try:
+            until(
+                lambda: ["/v1/batches"] * (figures(client.get("/metrics").text)["merit_http_requests_under_way"] >= 45),
+                1,
+            )
+            assert client.get("/readyz").status_code == 200
+        finally:
+            over.set()
+        assert {each.result().status_code for each in asked} == {200}
 
 
 def test_the_chain_is_asked_once_a_second_however_often_somebody_wants_to_know(exchange, monkeypatch):

@@ -51,7 +51,7 @@ class Load:
             thread.join()
 
     def _trade(self, name: str, kind: str, limit: int, base: int) -> None:
-        with suppress(httpx2.TransportError), httpx2.Client(base_url=self._url, timeout=10) as client:
+        with suppress(httpx2.TransportError), httpx2.Client(base_url=self._url, timeout=60) as client:
             for salt in range(base, base + 100_000):
                 if self._over.is_set():
                     return
@@ -78,8 +78,8 @@ def killed(tmp_path_factory):
         load = Load(running.url, Founded.read(cwd / "data" / "exchange.json"))
         load.start()
         try:
-            with httpx2.Client(base_url=running.url, timeout=10) as client:
-                deadline = time.monotonic() + 60
+            with httpx2.Client(base_url=running.url, timeout=60) as client:
+                deadline = time.monotonic() + 90
                 while len(load.acknowledged) < ENOUGH or not client.get("/v1/batches").json()["batches"]:
                     assert time.monotonic() < deadline, load.unexpected[:3]
                     time.sleep(0.05)
@@ -115,16 +115,16 @@ def test_the_exchange_goes_on_after_a_kill_and_stops_when_it_is_told(killed, mer
     folder, acknowledged = killed
     options = ("--data", folder, "--community", HURRIED, "--port", 0, "--rpc-port", 0)
     with service("serve", *options, cwd=folder.parent) as running:
-        with httpx2.Client(base_url=running.url, timeout=10) as client:
+        with httpx2.Client(base_url=running.url, timeout=60) as client:
             assert client.get("/v1/health").json()["status"] == "ok"
             assert client.get(f"/v1/orders/{acknowledged[-1]}").status_code == 200
             before = len(client.get("/v1/batches").json()["batches"])
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             while len(client.get("/v1/batches").json()["batches"]) == before:
                 assert time.monotonic() < deadline, "nothing was settled any more"
                 time.sleep(0.1)
         again = run_apart("serve", *options, cwd=folder.parent)
         assert (again.code, "in use" in again.err or "another" in again.err) == (3, True)
         running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(20) == 130
+        assert running.process.wait(90) == 130
     assert merit("audit", folder).code == 0

@@ -34,6 +34,7 @@ def page(exchange, tmp_path_factory):
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
+        "--disable-dev-shm-usage",
         "--disable-quic",
         "--no-first-run",
         "--disable-background-networking",
@@ -45,7 +46,7 @@ def page(exchange, tmp_path_factory):
         "--dump-dom",
     ]
     shown = subprocess.run(
-        [str(CHROMIUM), *switches, f"{exchange.url}/docs"], capture_output=True, text=True, timeout=120
+        [str(CHROMIUM), *switches, f"{exchange.url}/docs"], capture_output=True, text=True, timeout=300
     )
     return shown.stdout, log.read_text()
 

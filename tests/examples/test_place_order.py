@@ -28,7 +28,7 @@ def place(exchange, *options, key="consumer"):
         [sys.executable, EXAMPLE, "--url", exchange.url, "--key-file", key_file, *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

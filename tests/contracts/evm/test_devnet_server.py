@@ -54,7 +54,7 @@ def test_http_requests_that_are_not_for_it_are_refused(served, status, headers):
 
 
 def test_a_browser_is_told_what_this_is(served):
-    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=5)
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
     connection.request("GET", "/")
     response = connection.getresponse()
     assert (response.status, "POST" in json.load(response)["error"]) == (405, True)
@@ -62,7 +62,7 @@ def test_a_browser_is_told_what_this_is(served):
 
 
 def test_one_connection_serves_many_requests(served):
-    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=5)
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
     for number in range(3):
         body = json.dumps({"id": number, "method": "eth_chainId"})
         connection.request("POST", "/", body, {"Content-Type": "application/json"})

@@ -21,7 +21,7 @@ def node():
 
 @pytest.fixture
 def evm(node):
-    return RpcEvm(node.url, timeout=1)
+    return RpcEvm(node.url, timeout=30)
 
 
 def test_the_chain_that_is_expected_is_served(node):

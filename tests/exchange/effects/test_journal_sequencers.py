@@ -92,7 +92,7 @@ def test_whose_session_the_server_ended_writes_nothing_more(journals, url):
         holder = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
         connection.execute(text(f"{holder} (SELECT oid FROM pg_database WHERE datname = current_database())"))
     engine.dispose()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not follower.take_over():
         assert time.monotonic() < deadline
     with pytest.raises(JournalBroken):
