@@ -26,7 +26,7 @@ from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet,
 from exchange.market import Market
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
-from exchange.receipt import Receipt, receipt_digest
+from exchange.receipt import Receipt, sign_receipts
 from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
 from exchange.units import Nano
@@ -251,7 +251,19 @@ class Desk:
         with self._lock:
             self._refuse_unless_writing()
             registry, now = self._registry(), self.clock()
-            return [self._decide_one(signed, each, registry, now) for signed, each in zip(orders, known, strict=True)]
+            taken: list[OrderAccepted] = []
+            results: list[Result] = []
+            try:
+                for signed, each in zip(orders, known, strict=True):
+                    results.append(self._decide_one(signed, each, registry, now, taken))
+            finally:
+                signed_for = self._acknowledge(taken)
+            return [
+                Taken(signed_for.get(one.accepted.digest, one.accepted), one.new, one.state)
+                if isinstance(one, Taken)
+                else one
+                for one in results
+            ]
 
     async def _decide_elsewhere(self, orders: Sequence[SignedOrder]) -> list[Result]:
         """Decide without holding up the loop, and recover the signers on all cores."""
@@ -270,7 +282,15 @@ class Desk:
         digest = signed.order.digest(self._market.separator)
         return digest if self._market.stands(digest) else recovered(signed, digest)
 
-    def _decide_one(self, signed: SignedOrder, known: Recovered | bytes, registry: Registry, now: int) -> Result:
+    def _decide_one(
+        self,
+        signed: SignedOrder,
+        known: Recovered | bytes,
+        registry: Registry,
+        now: int,
+        taken: list[OrderAccepted],
+    ) -> Result:
+        """Decide on an order; a new one that is accepted becomes part of the state, and joins those to be signed."""
         market = self._market
         digest = known if isinstance(known, bytes) else known.digest
         held = market.held(digest)
@@ -281,15 +301,37 @@ class Desk:
                 signed,
                 registry=registry,
                 credit=self._credit,
-                receipt=self._receipt,
+                receipt=Receipt,
                 sequence=market.next_sequence,
                 now=now,
                 known=None if isinstance(known, bytes) else known,
             )
         except (ExchangeRefused, IdentityRefused) as refusal:
             return refusal
-        self._apply(accepted)
+        market.apply(accepted)
+        taken.append(accepted)
         return Taken(accepted, new=True)
+
+    def _acknowledge(self, taken: Sequence[OrderAccepted]) -> dict[bytes, OrderAccepted]:
+        """Sign the receipts of orders that were just taken, together, and note them to be written down."""
+        wanted = [(each.digest, each.receipt.sequence, each.receipt.received_at) for each in taken]
+        receipts = sign_receipts(wanted, self._receipts, self._market.separator)
+        events = {
+            each.digest: OrderAccepted(
+                digest=each.digest,
+                signed=each.signed,
+                receipt=receipt,
+                signer=each.signer,
+                account=each.account,
+                asset=each.asset,
+                free=each.free,
+            )
+            for each, receipt in zip(taken, receipts, strict=True)
+        }
+        for event in events.values():
+            self._market.acknowledge(event)
+        self._unwritten.extend(events.values())
+        return events
 
     def _decide_cancellation(self, digest: bytes, signature: bytes) -> tuple[OrderCancelled, "Future[int]"]:
         with self._lock:
@@ -362,10 +404,6 @@ class Desk:
                 self._trades.add(trades_of(self._market.session(event.session), event))
         except (AssertionError, KeyError) as error:
             raise JournalBroken(f"this cannot have happened: {error}", sequence) from error
-
-    def _receipt(self, order: bytes, sequence: int, received_at: int) -> Receipt:
-        digest = receipt_digest(order, sequence, received_at, self._market.separator)
-        return Receipt(order, sequence, received_at, self._receipts.sign(digest))
 
 
 def _difference(written: Parameters, given: Parameters) -> str:

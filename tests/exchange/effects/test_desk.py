@@ -27,7 +27,6 @@ from exchange.errors import (
 from exchange.events import GateClosed as GateClosedEvent
 from exchange.events import OrderAccepted, ParametersSet, SessionCleared
 from exchange.market import Market
-from exchange.receipt import receipt_digest
 from exchange.session import SessionState
 from exchange.units import MicroPerKwh, Wh
 from identity.errors import BadSignature, NotAuthorised
@@ -66,8 +65,7 @@ def test_the_receipt_is_signed_by_the_exchange(desk):
     (result,) = desk.submit([order])
     receipt = result.accepted.receipt
     assert (receipt.order, receipt.sequence) == (street.digest_of(order), 1)
-    digest = receipt_digest(receipt.order, receipt.sequence, receipt.received_at, street.SEPARATOR)
-    assert recover(digest, receipt.signature) == street.PARAMETERS.receipts
+    assert recover(receipt.digest(street.SEPARATOR), receipt.signature) == street.PARAMETERS.receipts
 
 
 def test_an_order_sent_again_is_answered_as_it_was_the_first_time(desk, clock, path):

@@ -6,7 +6,6 @@ from eth_account.messages import encode_typed_data
 
 from exchange.documents import hexed, order_to_document, receipt_from_document
 from exchange.order import NO_PREFERENCES, Side
-from exchange.receipt import receipt_digest
 from exchange.units import MicroPerKwh
 from identity.signature import recover
 from tests.actors import AGENT, CONSUMER, NEIGHBOUR, STRANGER
@@ -45,8 +44,7 @@ def test_an_order_is_answered_with_a_receipt(client, clock):
     assert body["status"] == "open"
     receipt = receipt_from_document(body["receipt"])
     assert (receipt.sequence, receipt.received_at) == (1, clock.now)
-    digest = receipt_digest(receipt.order, 1, clock.now, street.SEPARATOR)
-    assert recover(digest, receipt.signature) == street.PARAMETERS.receipts
+    assert recover(receipt.digest(street.SEPARATOR), receipt.signature) == street.PARAMETERS.receipts
 
 
 def test_an_order_sent_again_is_answered_with_200_and_the_first_receipt(client):
