@@ -36,7 +36,7 @@ from identity.registry import Registry
 from identity.signature import Signer
 
 _WORTH_SHARING = 16
-"""From so many orders on, they are decided on outside an event loop: below, handing over costs more than it saves."""
+"""From so many orders on, other threads help: below, handing over costs more than it saves."""
 
 T = TypeVar("T")
 
@@ -80,8 +80,10 @@ class Desk:
         self._lock = threading.Lock()
         self._clearing = threading.Lock()
         self._cores = len(os.sched_getaffinity(0))
-        self._workers = ThreadPoolExecutor(self._cores, thread_name_prefix="desk")
-        self._turns = Turns(self._hand_over)
+        self._workers = ThreadPoolExecutor(self._cores, thread_name_prefix="recovery")
+        self._turns: Turns[SignedOrder, Result] = Turns(
+            self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), _WORTH_SHARING
+        )
         self._unwritten: list[Event] = []
         self._durable: Future[int] = Future()
         self._durable.set_result(0)
@@ -147,18 +149,13 @@ class Desk:
 
         An order that is held already is answered with its first receipt. Raises `JournalBroken` for all of them.
         """
-        results = self._decide(orders, self._recover(orders))
-        self._hand_over().result()
+        results, durable = self._decide(orders)
+        durable.result()
         return results
 
     async def submit_soon(self, orders: Sequence[SignedOrder]) -> list[Result]:
         """As `submit`, for an event loop: it waits without blocking."""
-        if len(orders) < _WORTH_SHARING:
-            results = self._decide(orders, self._recover(orders))
-        else:
-            results = await self._decide_elsewhere(orders)
-        await self._turns.durable()
-        return results
+        return await self._turns.answers(orders)
 
     def cancel(self, digest: bytes, signature: bytes) -> OrderCancelled:
         """Take an order back that is signed for; answers with the first cancellation where it was taken back before.
@@ -247,7 +244,9 @@ class Desk:
 
     # Behind the lock
 
-    def _decide(self, orders: Sequence[SignedOrder], known: Sequence[Recovered | bytes]) -> list[Result]:
+    def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
+        """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
+        known = self._recover(orders)
         with self._lock:
             self._refuse_unless_writing()
             registry, now = self._registry(), self.clock()
@@ -258,24 +257,30 @@ class Desk:
                     results.append(self._decide_one(signed, each, registry, now, taken))
             finally:
                 signed_for = self._acknowledge(taken)
-            return [
+            results = [
                 Taken(signed_for.get(one.accepted.digest, one.accepted), one.new, one.state)
                 if isinstance(one, Taken)
                 else one
                 for one in results
             ]
-
-    async def _decide_elsewhere(self, orders: Sequence[SignedOrder]) -> list[Result]:
-        """Decide without holding up the loop, and recover the signers on all cores."""
-        loop, cores = asyncio.get_running_loop(), self._cores
-        work = [loop.run_in_executor(self._workers, self._recover, orders[first::cores]) for first in range(cores)]
-        known: list[Recovered | bytes] = [b""] * len(orders)
-        for first, share in enumerate(work):
-            known[first::cores] = await share
-        return await loop.run_in_executor(self._workers, self._decide, orders, known)
+            return results, self._write()
 
     def _recover(self, orders: Sequence[SignedOrder]) -> list[Recovered | bytes]:
-        """Return each order's signer, or its digest alone where it stands already: most of the work, and no lock."""
+        """Return each order's signer, or its digest alone where it stands already: most of the work, and no lock.
+
+        Where there are many, on all cores: libsecp256k1 runs without the interpreter's lock.
+        """
+        if len(orders) < _WORTH_SHARING:
+            return self._recover_all(orders)
+        cores = self._cores
+        shares = [self._workers.submit(self._recover_all, orders[first::cores]) for first in range(1, cores)]
+        known: list[Recovered | bytes] = [b""] * len(orders)
+        known[::cores] = self._recover_all(orders[::cores])
+        for first, share in enumerate(shares, 1):
+            known[first::cores] = share.result()
+        return known
+
+    def _recover_all(self, orders: Sequence[SignedOrder]) -> list[Recovered | bytes]:
         return [self._recover_one(signed) for signed in orders]
 
     def _recover_one(self, signed: SignedOrder) -> Recovered | bytes:
@@ -354,10 +359,6 @@ class Desk:
         """Make an event part of the state, and note that it is to be written down."""
         self._market.apply(event)
         self._unwritten.append(event)
-
-    def _hand_over(self) -> "Future[int]":
-        with self._lock:
-            return self._write()
 
     def _write(self) -> "Future[int]":
         """Hand everything that was decided to the journal; the future is done when it and all before it is durable."""
