@@ -13,15 +13,17 @@ A receipt whose order is missing from the committed set of its session is eviden
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from struct import Struct
 
 from identity.hashing import keccak
 from identity.signature import Signer
-from identity.typed_data import digest, word
+from identity.typed_data import digest
 
 RECEIPT_TYPE = "Receipt(bytes32 order,uint64 sequence,uint40 receivedAt,bytes32 blind)"
 RECEIPTS_TYPE = "Receipts(bytes32 root)"
 _RECEIPT_TYPE_HASH = keccak(RECEIPT_TYPE.encode())
 _RECEIPTS_TYPE_HASH = keccak(RECEIPTS_TYPE.encode())
+_words = Struct(">32s 32s 24xQ 24xQ 32s").pack
 
 MOST_TOGETHER = 64
 """So many receipts share a signature at most, which keeps each short: six siblings."""
@@ -86,7 +88,7 @@ def _path(levels: Sequence[Sequence[bytes]], place: int) -> bytes:
 
 
 def _leaf(order: bytes, sequence: int, received_at: int, blind: bytes) -> bytes:
-    return keccak(_RECEIPT_TYPE_HASH + order + word(sequence) + word(received_at) + blind)
+    return keccak(_words(_RECEIPT_TYPE_HASH, order, sequence, received_at, blind))
 
 
 def _parent(one: bytes, other: bytes) -> bytes:

@@ -193,7 +193,7 @@ def test_the_book_is_published_once_the_session_is_cleared(desk):
     assert book.cleared == cleared
     assert book_from_document(book.to_document()) == book
     with pytest.raises(UnknownSession):
-        desk.book(replace(street.SESSION, market=2))
+        desk.book(street.SESSION._replace(market=2))
 
 
 def a_busy_hour(desk):
