@@ -38,6 +38,9 @@ from identity.signature import Signer
 _WORTH_SHARING = 16
 """From so many orders on, other threads help: below, handing over costs more than it saves."""
 
+_ENOUGH = 128
+"""So many orders are decided on together: beyond, there is little more to save."""
+
 T = TypeVar("T")
 
 
@@ -82,7 +85,7 @@ class Desk:
         self._cores = len(os.sched_getaffinity(0))
         self._workers = ThreadPoolExecutor(self._cores, thread_name_prefix="recovery")
         self._turns: Turns[SignedOrder, Result] = Turns(
-            self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), _WORTH_SHARING
+            self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), _WORTH_SHARING, _ENOUGH
         )
         self._unwritten: list[Event] = []
         self._durable: Future[int] = Future()

@@ -7,6 +7,7 @@ turns, and the less each order costs. No timer is needed, and who comes alone do
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -24,7 +25,8 @@ class Turns(Generic[Asked, Answer]):
 
     `decide` gives an answer to each of some questions, and the future that is done when the answers are durable. Where
     there are `many` or more it is called in a thread of `elsewhere`, so that the loop can hear others meanwhile: for
-    fewer, handing over costs more than it saves.
+    fewer, handing over costs more than it saves. A turn ends when it has `enough`: then the next is decided on while
+    this one is written down, and nobody's answer waits for everybody's.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class Turns(Generic[Asked, Answer]):
         decide: Callable[[Sequence[Asked]], tuple[list[Answer], "Future[int]"]],
         elsewhere: Executor,
         many: int,
+        enough: int,
     ) -> None:
         self._decide = decide
         self._elsewhere = elsewhere
         self._many = many
+        self._enough = enough
         # Whoever waits for the next turn, for each loop that is at work.
-        self._waiting: dict[asyncio.AbstractEventLoop, _Turn[Asked, Answer]] = {}
+        self._waiting: dict[asyncio.AbstractEventLoop, deque[_Waiting[Asked, Answer]]] = {}
 
     async def answers(self, asked: Sequence[Asked]) -> list[Answer]:
         """Return the answers once they, and everything decided before, are durable; raises what `decide` raises."""
@@ -45,18 +49,21 @@ class Turns(Generic[Asked, Answer]):
         waiter: asyncio.Future[list[Answer]] = loop.create_future()
         waiting = self._waiting.get(loop)
         if waiting is None:
-            waiting = self._waiting[loop] = []
+            waiting = self._waiting[loop] = deque()
             loop.call_soon(self._begin, loop)
         waiting.append((asked, waiter))
         return await waiter
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        turn = self._waiting[loop]
-        if not turn:
+        waiting = self._waiting[loop]
+        if not waiting:
             del self._waiting[loop]
             return
-        self._waiting[loop] = []
-        if sum(len(asked) for asked, _ in turn) < self._many:
+        turn, count = [], 0
+        while waiting and count < self._enough:
+            turn.append(waiting.popleft())
+            count += len(turn[-1][0])
+        if count < self._many:
             self._carry_out(loop, turn)
         else:
             self._elsewhere.submit(self._carry_out, loop, turn)
