@@ -9,7 +9,6 @@ restart replays what is durable.
 """
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import TypeVar
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.effects.journal import Journal
+from exchange.effects.recovery import WORTH_SHARING, Recovery
 from exchange.effects.trade_index import TradeIndex, trades_of
 from exchange.effects.turns import Turns
 from exchange.errors import ExchangeRefused, JournalBroken, NotTheSequencer, ParametersDiffer, SessionNotCleared
@@ -34,9 +34,6 @@ from identity.address import to_text
 from identity.errors import IdentityRefused
 from identity.registry import Registry
 from identity.signature import Signer
-
-_WORTH_SHARING = 16
-"""From so many orders on, other threads help: below, handing over costs more than it saves."""
 
 _ENOUGH = 128
 """So many orders are decided on together: beyond, there is little more to save."""
@@ -82,10 +79,9 @@ class Desk:
         self._trades = TradeIndex()
         self._lock = threading.Lock()
         self._clearing = threading.Lock()
-        self._cores = len(os.sched_getaffinity(0))
-        self._workers = ThreadPoolExecutor(self._cores, thread_name_prefix="recovery")
+        self._recovery = Recovery()
         self._turns: Turns[SignedOrder, Result] = Turns(
-            self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), _WORTH_SHARING, _ENOUGH
+            self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), WORTH_SHARING, _ENOUGH
         )
         self._unwritten: list[Event] = []
         self._durable: Future[int] = Future()
@@ -249,7 +245,7 @@ class Desk:
 
     def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
         """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
-        known = self._recover(orders)
+        known = self._recovery.each(self._recover, orders)
         with self._lock:
             self._refuse_unless_writing()
             registry, now = self._registry(), self.clock()
@@ -268,25 +264,7 @@ class Desk:
             ]
             return results, self._write()
 
-    def _recover(self, orders: Sequence[SignedOrder]) -> list[Recovered | bytes]:
-        """Return each order's signer, or its digest alone where it stands already: most of the work, and no lock.
-
-        Where there are many, on all cores: libsecp256k1 runs without the interpreter's lock.
-        """
-        if len(orders) < _WORTH_SHARING:
-            return self._recover_all(orders)
-        cores = self._cores
-        shares = [self._workers.submit(self._recover_all, orders[first::cores]) for first in range(1, cores)]
-        known: list[Recovered | bytes] = [b""] * len(orders)
-        known[::cores] = self._recover_all(orders[::cores])
-        for first, share in enumerate(shares, 1):
-            known[first::cores] = share.result()
-        return known
-
-    def _recover_all(self, orders: Sequence[SignedOrder]) -> list[Recovered | bytes]:
-        return [self._recover_one(signed) for signed in orders]
-
-    def _recover_one(self, signed: SignedOrder) -> Recovered | bytes:
+    def _recover(self, signed: SignedOrder) -> Recovered | bytes:
         digest = signed.order.digest(self._market.separator)
         return digest if self._market.stands(digest) else recovered(signed, digest)
 
