@@ -14,7 +14,7 @@ MOST_BODY_BYTES = 1 << 20
 MOST_DEPTH = 32
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_NO_BRACKETS = re.compile(rb"[^\[\]{}]+")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class BodyLimit:
@@ -69,7 +69,9 @@ def is_too_deep(body: bytes) -> bool:
     if body.count(b"[") + body.count(b"{") <= MOST_DEPTH:
         return False
     depth = 0
-    for bracket in _NO_BRACKETS.sub(b"", _STRING.sub(b"", body)):
+    # Where nothing is escaped, every other piece between quotes is a string: the quick way, and the usual.
+    bare = _STRING.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2])
+    for bracket in bare.translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > MOST_DEPTH:
             return True

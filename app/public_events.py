@@ -1,8 +1,8 @@
 """What of the journal everybody may watch, as it happens: each entry as the public events it stands for.
 
 The book of a session that is not cleared is nobody's business. An order in it therefore shows as little as that there
-is one: its session, and the hash of its receipt's signature. Who handed it in has the receipt and knows it again;
-nobody else can find out which order it is, not even by guessing, since only the exchange can sign a receipt. That stays
+is one: its session, and the hash of the blind in its receipt. Who handed it in has the receipt and knows it again;
+nobody else can find out which order it is, not even by guessing, since only the exchange can make a blind. That stays
 so after the clearing: an event is the same whenever it is read. What was ordered is then in the book.
 """
 
@@ -64,9 +64,9 @@ class Sources:
     settlement: Callable[[SessionKey], Document | None]
 
 
-def receipt_name(receipt_signature: bytes) -> str:
-    """Return what an order is called in public events: the hash of the signature of its receipt."""
-    return hexed(keccak(receipt_signature))
+def receipt_name(receipt: Receipt) -> str:
+    """Return what an order is called in public events: the hash of the blind in its receipt."""
+    return hexed(keccak(receipt.blind))
 
 
 def public_events(sequence: int, event: Event, sources: Sources) -> Sequence[PublicEvent]:
@@ -80,11 +80,11 @@ def public_events(sequence: int, event: Event, sources: Sources) -> Sequence[Pub
 def _events(event: Event, sources: Sources) -> Iterator[tuple[Topic, str, Document, tuple[int, ...]]]:
     match event:
         case OrderAccepted():
-            name = receipt_name(event.receipt.signature)
+            name = receipt_name(event.receipt)
             data = _of(event.signed.order.session, event.receipt.received_at) | {"receipt": name}
             yield Topic.ORDERS, "order-accepted", data, ()
         case OrderCancelled():
-            name = receipt_name(sources.receipt(event.digest).signature)
+            name = receipt_name(sources.receipt(event.digest))
             yield Topic.ORDERS, "order-cancelled", _of(event.session, event.at) | {"receipt": name}, ()
         case GateClosed():
             yield Topic.SESSIONS, "gate-closed", _of(event.session, event.at), ()

@@ -54,7 +54,13 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
     """Return the application that answers for `house`, within `bounds`."""
     bounds = Bounds() if bounds is None else bounds
     app: FastAPI = FastAPIOffline(
-        title=NAME, version=installed_version(), description=_DESCRIPTION, redoc_url=None, root_path_in_servers=False
+        title=NAME,
+        version=installed_version(),
+        description=_DESCRIPTION,
+        redoc_url=None,
+        root_path_in_servers=False,
+        # Metrics are ours (`metrics.py`), and asking for somebody else's at every request costs as much as reading it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     figures, health = Figures(), Health(house)
 

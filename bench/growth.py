@@ -45,7 +45,7 @@ def one_size(orders: int, members: int) -> None:
                 signed,
                 registry=town.registry,
                 credit=lambda _: CREDIT,
-                receipt=lambda name, sequence, at: Receipt(name, sequence, at, bytes(32) + name),
+                receipt=lambda name, sequence, at: Receipt(name, sequence, at, name, bytes(192), name + name),
                 sequence=market.next_sequence,
                 now=clock(),
                 known=known,

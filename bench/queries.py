@@ -51,7 +51,7 @@ def cleared_sessions(town: Town, trades: int) -> Iterator[Session]:
                 session.orders[name] = OrderAccepted(
                     digest=name,
                     signed=shared,
-                    receipt=Receipt(name, turn, 0, bytes(64)),
+                    receipt=Receipt(name, turn, 0, signature=bytes(64)),
                     signer=shared.order.asset,
                     account=party + 2,
                     asset=1,

@@ -3,8 +3,8 @@
     python -m bench.replay [--orders N [N ...]] [--per-session N]
 
 The replay is a desk that opens a journal on the disk. The audit is the one of `merit audit`, with the books from the
-journal and a contract's log made from them in place of a node. Its base is the two recoveries that each order needs,
-for its own signature and for its receipt's. Nothing is extrapolated; a million orders take some minutes to make.
+journal and a contract's log made from them in place of a node. Its base is the one recovery that each order needs for
+its own signature; receipts share theirs. Nothing is extrapolated; a million orders take some minutes to make.
 """
 
 import argparse
@@ -117,14 +117,14 @@ def main() -> None:
             audited = cpu_seconds(lambda into=findings, given=books, by=chain: into.extend(audit(given, by)))
             sample = [order for book in books[:20] for order in book.orders][:1_000]
             base = cpu_seconds(lambda given=sample: [recover(each.digest, each.signed.signature) for each in given])
-            two = 2 * base / len(sample)
+            one = base / len(sample)
             journal.close()
             assert not findings, findings[0]
         print(
             f"{orders:,} orders: replay {replay:.2f} s CPU ({orders / replay:,.0f} orders a core-second, "
             f"journal {size / orders:.0f} B and memory {held / orders:.0f} B an order); "
             f"audit {audited:.2f} s ({orders / audited:,.0f} orders a core-second, "
-            f"{audited / orders / two:.2f} of two recoveries); {load_line()}"
+            f"{audited / orders / one:.2f} recoveries an order); {load_line()}"
         )
 
 

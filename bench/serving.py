@@ -1,8 +1,9 @@
 """A whole exchange in a process of its own, for load: founded on a chain in this process, served as `merit serve` does.
 
-    python -m bench.serving FOLDER MEMBERS
+    python -m bench.serving FOLDER MEMBERS [PERIOD]
 
-Prints its address when it is ready, and ends with its standard input.
+Prints its address when it is ready, and ends with its standard input. With a period, that is how many seconds a
+delivery lasts, and its heart beats: sessions are cleared and settled. Without one no gate closes while it is measured.
 """
 
 import sys
@@ -12,6 +13,7 @@ from app.clock import WallClock
 from app.collector import spare_the_book
 from app.community import Community
 from app.founding import Founded, Keys, found
+from app.heartbeat import HeartbeatThread
 from app.server import Serving, create_app
 from app.wiring import Places, build
 from contracts.local_evm import LocalEvm
@@ -30,25 +32,33 @@ TERMS = {
 UTILITY = {"sell_micro_per_kwh": 300_000, "buy_micro_per_kwh": 80_000, "capacity_wh": 1, "deposit_cents": 0}
 
 
-def community(members: int) -> Community:
+def community(members: int, period: int = 900) -> Community:
     """Return so many homes, each with a load, a roof and ten million euro."""
     homes = [
         {"name": f"home-{number}", "load": f"load {number}", "pv": f"pv {number}", "deposit_cents": 1_000_000_000}
         for number in range(members)
     ]
-    return Community.model_validate({"community": TERMS, "utility": UTILITY, "homes": homes})
+    return Community.model_validate(
+        {"community": TERMS | {"period_seconds": period}, "utility": UTILITY, "homes": homes}
+    )
 
 
 def main() -> None:
     """Found, serve, and wait for the end of standard input."""
     places, clock = Places(Path(sys.argv[1])), WallClock()
     evm = LocalEvm(clock, genesis_time=clock())
-    founded: Founded = found(evm, community(int(sys.argv[2])), Keys.devnet())
+    periods = [int(text) for text in sys.argv[3:]]
+    founded: Founded = found(evm, community(int(sys.argv[2]), *periods), Keys.devnet())
     founded.write(places.exchange)
     with build(places, founded, Keys.devnet(), clock, evm) as house, Serving(create_app(house)) as server:
+        heart = HeartbeatThread(house.heartbeat, house.desk)
+        if periods:
+            heart.start()
         spare_the_book()
         print(server.url, flush=True)
         sys.stdin.read()
+        if periods:
+            heart.stop()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ def canonical(event: Event) -> str:
         f'"preferences":"0x{order.preferences.hex()}","product":"{_PRODUCTS[order.product]}","salt":{order.salt},'
         f'"side":"{_SIDES[order.side]}","signature":"0x{event.signed.signature.hex()}",'
         f'"valid_until":{order.valid_until}}},'
-        f'"receipt":{{"order":"0x{receipt.order.hex()}","received_at":{receipt.received_at},'
+        f'"receipt":{{"blind":"0x{receipt.blind.hex()}","order":"0x{receipt.order.hex()}",'
+        f'"path":"0x{receipt.path.hex()}","received_at":{receipt.received_at},'
         f'"sequence":{receipt.sequence},"signature":"0x{receipt.signature.hex()}"}},'
         f'"signer":"0x{event.signer.hex()}"}}'
     )
@@ -84,7 +85,12 @@ def _accepted(document: dict[str, Any]) -> OrderAccepted | None:
             _sized(order["signature"], 64),
         ),
         receipt=Receipt(
-            _sized(receipt["order"], 32), receipt["sequence"], receipt["received_at"], _sized(receipt["signature"], 64)
+            order=_sized(receipt["order"], 32),
+            sequence=receipt["sequence"],
+            received_at=receipt["received_at"],
+            blind=_sized(receipt["blind"], 32),
+            path=_sized(receipt["path"], len(receipt["path"]) >> 6 << 5),
+            signature=_sized(receipt["signature"], 64),
         ),
         signer=_sized(document["signer"], 20),
         account=document["account"],

@@ -6,6 +6,7 @@ All instants are UTC seconds. A session is the market of one product for one del
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from exchange.units import MAX_RATE, MicroPerKwh
 
@@ -24,9 +25,8 @@ class Mechanism(IntEnum):
     PAY_AS_CLEAR = 3
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SessionKey:
-    """One market node, one product, one delivery period."""
+class SessionKey(NamedTuple):
+    """One market node, one product, one delivery period. A tuple, for it is looked up several times for each order."""
 
     market: int
     product: Product

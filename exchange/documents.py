@@ -29,6 +29,8 @@ from identity.errors import MalformedAddress
 
 Document = dict[str, Any]
 
+_MOST_SIBLINGS = 64
+
 
 def hexed(raw: bytes) -> str:
     """Return bytes as `0x` and lower-case hex."""
@@ -172,6 +174,8 @@ def receipt_to_document(receipt: Receipt) -> Document:
         "order": hexed(receipt.order),
         "sequence": receipt.sequence,
         "received_at": receipt.received_at,
+        "blind": hexed(receipt.blind),
+        "path": hexed(receipt.path),
         "signature": hexed(receipt.signature),
     }
 
@@ -183,6 +187,8 @@ def receipt_from_document(document: Mapping[str, Any]) -> Receipt:
         order=fields.raw("order", 32),
         sequence=fields.whole("sequence"),
         received_at=fields.whole("received_at"),
+        blind=fields.raw("blind", 32),
+        path=fields.path("path"),
         signature=fields.raw("signature", 64),
     )
     fields.finish()
@@ -303,6 +309,12 @@ class _Fields:
 
     def raw(self, name: str, size: int) -> bytes:
         return _raw(self._take(name), size, name)
+
+    def path(self, name: str) -> bytes:
+        """Take hashes of 32 bytes, one after another; 64 of them lead through any tree."""
+        value = self.text(name)
+        hashes = min((len(value) - 2) >> 6, _MOST_SIBLINGS)
+        return _raw(value, 32 * hashes, name)
 
     def session(self, name: str) -> SessionKey:
         try:

@@ -145,7 +145,8 @@ class Market:
     ) -> OrderAccepted:
         """Decide on an incoming order that is not held yet: accept it as number `sequence`, or refuse it.
 
-        `credit` tells what an account could withdraw at once; `receipt` signs the acknowledgement; `known` is what was
+        `credit` tells what an account could withdraw at once; `receipt` makes the acknowledgement, signed or to be
+        signed with others (`acknowledge`); `known` is what was
         recovered of this very order before, under this market's separator.
         """
         order = signed.order
@@ -251,6 +252,12 @@ class Market:
                 assert session.cleared is not None
                 for account, cost in _costs(session, session.cleared.clearing).items():
                     self._reserve(account, -cost)
+
+    def acknowledge(self, event: OrderAccepted) -> None:
+        """Put the signed receipt of an order in place of the bare one that it was taken with."""
+        session = self.sessions[event.signed.order.session]
+        assert not session.orders[event.digest].receipt.signature, "an order is acknowledged once"
+        session.orders[event.digest] = event
 
     def _accept(self, event: OrderAccepted) -> None:
         order = event.signed.order

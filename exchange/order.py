@@ -6,12 +6,13 @@ account, so that its holder can void everything signed before; the lower half te
 
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 
 from exchange.delivery import Product, SessionKey
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Nano, Wh, amount
 from identity.address import Address
 from identity.hashing import keccak
-from identity.typed_data import address_word, digest, word
+from identity.typed_data import digest
 
 ORDER_TYPE = (
     "Order(address asset,uint32 market,uint8 product,uint8 side,uint40 deliveryStart,uint48 energyWh,"
@@ -21,6 +22,12 @@ CANCELLATION_TYPE = "Cancellation(bytes32 order)"
 
 _ORDER_TYPE_HASH = keccak(ORDER_TYPE.encode())
 _CANCELLATION_TYPE_HASH = keccak(CANCELLATION_TYPE.encode())
+
+_words = Struct(">32s 12x20s 28xI 31xB 31xB 24xQ 24xQ 24sq 32s 24xQ 24xQ").pack
+"""An order's words at one go, since each incoming order is hashed: padded to 32 bytes, the limit in two parts."""
+
+_NEGATIVE = bytes((255,)) * 24
+"""What stands before a negative limit, so that the word is its two's complement."""
 
 NO_PREFERENCES = bytes(32)
 
@@ -87,17 +94,20 @@ class Order:
     def struct_hash(self) -> bytes:
         """Return the EIP-712 struct hash."""
         return keccak(
-            _ORDER_TYPE_HASH
-            + address_word(self.asset)
-            + word(self.market)
-            + word(self.product)
-            + word(self.side)
-            + word(self.delivery_start)
-            + word(self.energy)
-            + word(self.limit)
-            + self.preferences
-            + word(self.valid_until)
-            + word(self.salt)
+            _words(
+                _ORDER_TYPE_HASH,
+                self.asset,
+                self.market,
+                self.product,
+                self.side,
+                self.delivery_start,
+                self.energy,
+                _NEGATIVE if self.limit < 0 else b"",
+                self.limit,
+                self.preferences,
+                self.valid_until,
+                self.salt,
+            )
         )
 
     def digest(self, separator: bytes) -> bytes:

@@ -11,6 +11,8 @@ class SessionState(Enum):
     CLEARED = "cleared"
     SETTLED = "settled"
 
+    __hash__ = object.__hash__  # an enumeration's own is slow, and the table is looked into for every order
+
 
 class Step(Enum):
     """What can happen to a session."""
@@ -20,6 +22,8 @@ class Step(Enum):
     CLOSE = "close"
     CLEAR = "clear"
     SETTLE = "settle"
+
+    __hash__ = object.__hash__
 
 
 _NEXT = {

@@ -55,15 +55,20 @@ def recover(digest: bytes, signature: bytes) -> Address:
 class Signer:
     """A private key ready to sign often: preparing it costs as much as a signature."""
 
-    __slots__ = ("_key", "address")
+    __slots__ = ("_blinding", "_key", "address")
 
     def __init__(self, key: bytes) -> None:
         self._key = PrivateKey(key)
+        self._blinding = keccak(b"merit blind" + key)
         self.address = Address(keccak(self._key.public_key.format(compressed=False)[1:])[12:])
 
     def sign(self, digest: bytes) -> bytes:
         """Return the compact signature of `digest` (RFC 6979: no randomness)."""
         return compact(self._key.sign_recoverable(digest, hasher=None))
+
+    def blind(self, name: bytes) -> bytes:
+        """Return 32 bytes that only who has the key can make, always the same for `name`: they keep a hash secret."""
+        return keccak(self._blinding + name)
 
 
 def sign(digest: bytes, key: bytes) -> bytes:

@@ -8,7 +8,6 @@ from exchange.documents import hexed
 from exchange.errors import OrderRejected
 from exchange.events import OrderAccepted, OrderCancelled
 from exchange.order import Order, Side, cancellation_digest
-from exchange.receipt import receipt_digest
 from identity.address import Address, to_text
 from identity.errors import AuthorityRefused, BadSignature
 from identity.registry import AccountOpened, AssetEnrolled, EpochBegun, Registry, Standing
@@ -30,8 +29,9 @@ def check_orders(book: Book, signers: Sequence[Address | None], authority: Autho
     yield from _check_exclusions(book, taken_back)
     excluded = dict(book.cleared.excluded)
     seen: set[bytes] = set()
+    receipts: dict[tuple[bytes, bytes], Address | None] = {}
     for place, (accepted, signer) in enumerate(zip(book.orders, signers, strict=True)):
-        yield from _check_names(book, accepted, separator)
+        yield from _check_names(book, accepted, separator, receipts)
         if accepted.digest in seen:
             yield _of(book, accepted, "order-twice", "the order stands in the book twice")
         seen.add(accepted.digest)
@@ -78,7 +78,13 @@ def _signer(digest: bytes, signature: bytes) -> Address | None:
         return None
 
 
-def _check_names(book: Book, accepted: OrderAccepted, separator: bytes) -> Iterator[Finding]:
+def _check_names(
+    book: Book, accepted: OrderAccepted, separator: bytes, receipts: dict[tuple[bytes, bytes], Address | None]
+) -> Iterator[Finding]:
+    """Yield where an order is not what its name and its receipt say.
+
+    `receipts` keeps who made a signature of receipts: many share one, and recovering is most of the work.
+    """
     order, receipt = accepted.signed.order, accepted.receipt
     if order.session != book.key:
         yield _of(book, accepted, "order-session", f"the order is for session {order.session}")
@@ -86,8 +92,10 @@ def _check_names(book: Book, accepted: OrderAccepted, separator: bytes) -> Itera
         yield _of(book, accepted, "order-digest", "the order says something else than its name is the digest of")
     if receipt.order != accepted.digest:
         yield _of(book, accepted, "receipt-mismatch", f"its receipt is for order {hexed(receipt.order)}")
-    acknowledged = receipt_digest(receipt.order, receipt.sequence, receipt.received_at, separator)
-    if _signer(acknowledged, receipt.signature) != book.parameters.receipts:
+    said = receipt.digest(separator), receipt.signature
+    if said not in receipts:
+        receipts[said] = _signer(*said)
+    if receipts[said] != book.parameters.receipts:
         yield _of(book, accepted, "receipt-signature", "its receipt was not signed by the exchange")
 
 

@@ -12,7 +12,7 @@ from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from exchange.errors import UnknownOrder
 from exchange.order import Side, SignedOrder
-from exchange.receipt import Receipt, receipt_digest
+from exchange.receipt import Receipt
 from exchange.trade import Trade
 from identity.address import Address
 from identity.errors import BadSignature
@@ -207,8 +207,7 @@ def _check_trade(proof: TradeProof) -> Iterator[Finding]:
 def _check_order(proof: OrderProof) -> Iterator[Finding]:
     place, receipt = proof.place, proof.receipt
     yield from _check_path(proof, _leaf_of(place.session, receipt, cancelled=proof.cancelled), place.order_root)
-    acknowledged = receipt_digest(receipt.order, receipt.sequence, receipt.received_at, place.domain.separator())
-    if _signer(acknowledged, receipt.signature) != proof.receipts:
+    if _signer(receipt.digest(place.domain.separator()), receipt.signature) != proof.receipts:
         sentence = f"its receipt was not signed by {hexed(proof.receipts)}"
         yield Finding("proof-receipt", place.session, hexed(receipt.order), sentence)
 

@@ -14,7 +14,7 @@ from exchange.delivery import SessionKey
 from exchange.documents import hexed, receipt_from_document
 from exchange.errors import OrderMalformed
 from exchange.parameters import Parameters, from_document
-from exchange.receipt import Receipt, receipt_digest
+from exchange.receipt import Receipt
 from identity.address import Address, to_text
 from identity.errors import IdentityRefused
 from identity.signature import recover
@@ -55,7 +55,7 @@ class Acknowledged:
     @property
     def name(self) -> str:
         """What the order is called in public events while its session is not cleared."""
-        return receipt_name(self.receipt.signature)
+        return receipt_name(self.receipt)
 
 
 def read_meta(document: Any, expect: Expect) -> Meta:
@@ -93,9 +93,8 @@ def read_acknowledged(document: Any, digest: bytes, parameters: Parameters, stat
         raise AnswerMalformed(f"this acknowledges no order: {error}") from error
     if receipt.order != digest:
         raise ReceiptUnsound(f"the receipt is for {hexed(receipt.order)}, not for {hexed(digest)}")
-    said = receipt_digest(digest, receipt.sequence, receipt.received_at, parameters.domain.separator())
     try:
-        signer = recover(said, receipt.signature)
+        signer = recover(receipt.digest(parameters.domain.separator()), receipt.signature)
     except IdentityRefused as error:
         raise ReceiptUnsound(f"the receipt of {hexed(digest)} is signed by nobody") from error
     if signer != parameters.receipts:

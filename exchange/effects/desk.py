@@ -9,7 +9,6 @@ restart replays what is durable.
 """
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import TypeVar
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.effects.journal import Journal
+from exchange.effects.recovery import WORTH_SHARING, Recovery
 from exchange.effects.trade_index import TradeIndex, trades_of
 from exchange.effects.turns import Turns
 from exchange.errors import ExchangeRefused, JournalBroken, NotTheSequencer, ParametersDiffer, SessionNotCleared
@@ -26,7 +26,7 @@ from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet,
 from exchange.market import Market
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
-from exchange.receipt import Receipt, receipt_digest
+from exchange.receipt import Receipt, sign_receipts
 from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
 from exchange.units import Nano
@@ -35,8 +35,8 @@ from identity.errors import IdentityRefused
 from identity.registry import Registry
 from identity.signature import Signer
 
-_WORTH_SHARING = 16
-"""From so many orders on, they are decided on outside an event loop: below, handing over costs more than it saves."""
+_ENOUGH = 128
+"""So many orders are decided on together: beyond, there is little more to save."""
 
 T = TypeVar("T")
 
@@ -79,9 +79,10 @@ class Desk:
         self._trades = TradeIndex()
         self._lock = threading.Lock()
         self._clearing = threading.Lock()
-        self._cores = len(os.sched_getaffinity(0))
-        self._workers = ThreadPoolExecutor(self._cores, thread_name_prefix="desk")
-        self._turns = Turns(self._hand_over)
+        self._recovery = Recovery()
+        self._turns: Turns[SignedOrder, Result] = Turns(
+            self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), WORTH_SHARING, _ENOUGH
+        )
         self._unwritten: list[Event] = []
         self._durable: Future[int] = Future()
         self._durable.set_result(0)
@@ -147,18 +148,13 @@ class Desk:
 
         An order that is held already is answered with its first receipt. Raises `JournalBroken` for all of them.
         """
-        results = self._decide(orders, self._recover(orders))
-        self._hand_over().result()
+        results, durable = self._decide(orders)
+        durable.result()
         return results
 
     async def submit_soon(self, orders: Sequence[SignedOrder]) -> list[Result]:
         """As `submit`, for an event loop: it waits without blocking."""
-        if len(orders) < _WORTH_SHARING:
-            results = self._decide(orders, self._recover(orders))
-        else:
-            results = await self._decide_elsewhere(orders)
-        await self._turns.durable()
-        return results
+        return await self._turns.answers(orders)
 
     def cancel(self, digest: bytes, signature: bytes) -> OrderCancelled:
         """Take an order back that is signed for; answers with the first cancellation where it was taken back before.
@@ -247,30 +243,40 @@ class Desk:
 
     # Behind the lock
 
-    def _decide(self, orders: Sequence[SignedOrder], known: Sequence[Recovered | bytes]) -> list[Result]:
+    def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
+        """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
+        known = self._recovery.each(self._recover, orders)
         with self._lock:
             self._refuse_unless_writing()
             registry, now = self._registry(), self.clock()
-            return [self._decide_one(signed, each, registry, now) for signed, each in zip(orders, known, strict=True)]
+            taken: list[OrderAccepted] = []
+            results: list[Result] = []
+            try:
+                for signed, each in zip(orders, known, strict=True):
+                    results.append(self._decide_one(signed, each, registry, now, taken))
+            finally:
+                signed_for = self._acknowledge(taken)
+            results = [
+                Taken(signed_for.get(one.accepted.digest, one.accepted), one.new, one.state)
+                if isinstance(one, Taken)
+                else one
+                for one in results
+            ]
+            return results, self._write()
 
-    async def _decide_elsewhere(self, orders: Sequence[SignedOrder]) -> list[Result]:
-        """Decide without holding up the loop, and recover the signers on all cores."""
-        loop, cores = asyncio.get_running_loop(), self._cores
-        work = [loop.run_in_executor(self._workers, self._recover, orders[first::cores]) for first in range(cores)]
-        known: list[Recovered | bytes] = [b""] * len(orders)
-        for first, share in enumerate(work):
-            known[first::cores] = await share
-        return await loop.run_in_executor(self._workers, self._decide, orders, known)
-
-    def _recover(self, orders: Sequence[SignedOrder]) -> list[Recovered | bytes]:
-        """Return each order's signer, or its digest alone where it stands already: most of the work, and no lock."""
-        return [self._recover_one(signed) for signed in orders]
-
-    def _recover_one(self, signed: SignedOrder) -> Recovered | bytes:
+    def _recover(self, signed: SignedOrder) -> Recovered | bytes:
         digest = signed.order.digest(self._market.separator)
         return digest if self._market.stands(digest) else recovered(signed, digest)
 
-    def _decide_one(self, signed: SignedOrder, known: Recovered | bytes, registry: Registry, now: int) -> Result:
+    def _decide_one(
+        self,
+        signed: SignedOrder,
+        known: Recovered | bytes,
+        registry: Registry,
+        now: int,
+        taken: list[OrderAccepted],
+    ) -> Result:
+        """Decide on an order; a new one that is accepted becomes part of the state, and joins those to be signed."""
         market = self._market
         digest = known if isinstance(known, bytes) else known.digest
         held = market.held(digest)
@@ -281,15 +287,37 @@ class Desk:
                 signed,
                 registry=registry,
                 credit=self._credit,
-                receipt=self._receipt,
+                receipt=Receipt,
                 sequence=market.next_sequence,
                 now=now,
                 known=None if isinstance(known, bytes) else known,
             )
         except (ExchangeRefused, IdentityRefused) as refusal:
             return refusal
-        self._apply(accepted)
+        market.apply(accepted)
+        taken.append(accepted)
         return Taken(accepted, new=True)
+
+    def _acknowledge(self, taken: Sequence[OrderAccepted]) -> dict[bytes, OrderAccepted]:
+        """Sign the receipts of orders that were just taken, together, and note them to be written down."""
+        wanted = [(each.digest, each.receipt.sequence, each.receipt.received_at) for each in taken]
+        receipts = sign_receipts(wanted, self._receipts, self._market.separator)
+        events = {
+            each.digest: OrderAccepted(
+                digest=each.digest,
+                signed=each.signed,
+                receipt=receipt,
+                signer=each.signer,
+                account=each.account,
+                asset=each.asset,
+                free=each.free,
+            )
+            for each, receipt in zip(taken, receipts, strict=True)
+        }
+        for event in events.values():
+            self._market.acknowledge(event)
+        self._unwritten.extend(events.values())
+        return events
 
     def _decide_cancellation(self, digest: bytes, signature: bytes) -> tuple[OrderCancelled, "Future[int]"]:
         with self._lock:
@@ -312,10 +340,6 @@ class Desk:
         """Make an event part of the state, and note that it is to be written down."""
         self._market.apply(event)
         self._unwritten.append(event)
-
-    def _hand_over(self) -> "Future[int]":
-        with self._lock:
-            return self._write()
 
     def _write(self) -> "Future[int]":
         """Hand everything that was decided to the journal; the future is done when it and all before it is durable."""
@@ -362,10 +386,6 @@ class Desk:
                 self._trades.add(trades_of(self._market.session(event.session), event))
         except (AssertionError, KeyError) as error:
             raise JournalBroken(f"this cannot have happened: {error}", sequence) from error
-
-    def _receipt(self, order: bytes, sequence: int, received_at: int) -> Receipt:
-        digest = receipt_digest(order, sequence, received_at, self._market.separator)
-        return Receipt(order, sequence, received_at, self._receipts.sign(digest))
 
 
 def _difference(written: Parameters, given: Parameters) -> str:

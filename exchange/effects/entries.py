@@ -22,8 +22,7 @@ Row = tuple[object, object, object, object]
 """Sequence, previous, hash and body as a file holds them: nothing about them is believed yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry as it is written down."""
 
     sequence: int

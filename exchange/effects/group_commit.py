@@ -13,7 +13,8 @@ from exchange.effects.entries import Entry, body_of, link
 from exchange.errors import JournalBroken
 from exchange.events import Event
 
-_Waiting = tuple[list[str], "Future[int]"]
+_Waiting = tuple[list[Entry], int, "Future[int]"]
+"""Linked entries, the number of the last one up to there, and who waits for them."""
 
 
 class GroupCommit:
@@ -30,7 +31,8 @@ class GroupCommit:
         commit: Callable[[Sequence[Entry]], None],
         abandon: Callable[[], None],
     ) -> None:
-        self._sequence, self._hash = sequence, hash_
+        self._sequence = sequence
+        self._linked = sequence, hash_  # the last entry that was handed in
         self._commit, self._abandon = commit, abandon
         self._pending: list[_Waiting] = []
         self._awake = threading.Condition()
@@ -54,7 +56,12 @@ class GroupCommit:
                 raise JournalBroken(self._broken)
             if self._closing:
                 raise JournalBroken("the journal is closed")
-            self._pending.append((bodies, future))
+            # Linked here, by a thread that is at work anyway: the writer's should do little but wait for the disk.
+            after, previous = self._linked
+            entries = link(bodies, after=after, previous=previous)
+            if entries:
+                self._linked = entries[-1].sequence, entries[-1].hash
+            self._pending.append((entries, self._linked[0], future))
             self._awake.notify()
         return future
 
@@ -74,25 +81,18 @@ class GroupCommit:
             if not batch:
                 return
             try:
-                numbers = self._write([bodies for bodies, _ in batch])
+                self._write([entry for entries, _, _ in batch for entry in entries])
             except Exception as error:  # noqa: BLE001  # whatever went wrong, those who wait must be told
                 self._break(f"the journal cannot be written: {error}", batch)
                 return
-            for (_, future), number in zip(batch, numbers, strict=True):
+            for _, number, future in batch:
                 future.set_result(number)
 
-    def _write(self, batch: list[list[str]]) -> list[int]:
-        """Write the bodies of a batch in one transaction; return the last number of each part."""
-        entries = link((body for part in batch for body in part), after=self._sequence, previous=self._hash)
+    def _write(self, entries: Sequence[Entry]) -> None:
+        """Write the entries of a batch in one transaction."""
         if entries:
             self._commit(entries)
-        numbers, number = [], self._sequence
-        for part in batch:
-            number += len(part)
-            numbers.append(number)
-        if entries:
-            self._sequence, self._hash = entries[-1].sequence, entries[-1].hash
-        return numbers
+            self._sequence = entries[-1].sequence
 
     def _break(self, why: str, batch: list[_Waiting]) -> None:
         try:
@@ -102,5 +102,5 @@ class GroupCommit:
         with self._awake:
             self._broken = why
             batch, self._pending = batch + self._pending, []
-        for _, future in batch:
+        for _, _, future in batch:
             future.set_exception(JournalBroken(why))

@@ -29,7 +29,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_JSON, _PROBLEM = b"application/json", b"application/problem+json"
 _NONE = (b"", b"")
 
 
@@ -43,7 +42,13 @@ async def take(submit: Submit, signed: SignedOrder) -> tuple[int, Document]:
 
 async def take_all(submit: Submit, documents: Sequence[object], problem_of: ProblemOf) -> Document:
     """Read and hand in the orders of a batch; return a result for each, in their order."""
-    results: dict[int, Document] = {}
+    results = await _results(submit, documents, problem_of)
+    return {"results": [_taken(result) if isinstance(result, Taken) else result for result in results]}
+
+
+async def _results(submit: Submit, documents: Sequence[object], problem_of: ProblemOf) -> list[Taken | Document]:
+    """Read and hand in the orders of a batch; return what was taken, and for the rest the result to answer with."""
+    results: dict[int, Taken | Document] = {}
     orders: dict[int, SignedOrder] = {}
     for position, document in enumerate(documents):
         signed = quick_order(document)
@@ -52,8 +57,8 @@ async def take_all(submit: Submit, documents: Sequence[object], problem_of: Prob
         except (ExchangeRefused, IdentityRefused) as refusal:
             results[position] = _refused(problem_of(refusal))
     for position, result in zip(orders, await submit(list(orders.values())), strict=True):
-        results[position] = _taken(result) if isinstance(result, Taken) else _refused(problem_of(result))
-    return {"results": [results[position] for position in range(len(documents))]}
+        results[position] = result if isinstance(result, Taken) else _refused(problem_of(result))
+    return [results[position] for position in range(len(documents))]
 
 
 class Intake:
@@ -66,7 +71,7 @@ class Intake:
         self._app = app
         self._submit = submit
         self._problem_of = problem_of
-        self._quick: dict[str, Callable[[Any], Awaitable[tuple[int, Document] | None]]] = {
+        self._quick: dict[str, Callable[[Any], Awaitable[tuple[int, str] | None]]] = {
             "/v1/orders": self._order,
             "/v1/orders/batch": self._batch,
         }
@@ -85,10 +90,11 @@ class Intake:
             try:
                 answer = None if document is None else await quick(document)
             except (ExchangeRefused, IdentityRefused) as refusal:
-                problem = self._problem_of(refusal)
-                answer = problem["status"], problem
+                await _send_problem(send, self._problem_of(refusal))
+                return
         if answer is not None:
-            await _send(send, *answer)
+            status, text = answer
+            await _send(send, status, text.encode(), (b"content-type", b"application/json"))
             return
         again = [first]
 
@@ -97,27 +103,51 @@ class Intake:
 
         await self._app(scope, replay, send)
 
-    async def _order(self, document: Any) -> tuple[int, Document] | None:
+    async def _order(self, document: Any) -> tuple[int, str] | None:
         signed = quick_order(document)
-        return None if signed is None else await take(self._submit, signed)
+        if signed is None:
+            return None
+        (result,) = await self._submit([signed])
+        if not isinstance(result, Taken):
+            raise result
+        return 201 if result.new else 200, _text(result, f'"status":"{result.state.value}"')
 
-    async def _batch(self, document: Any) -> tuple[int, Document] | None:
+    async def _batch(self, document: Any) -> tuple[int, str] | None:
         documents = quick_orders(document)
         if documents is None:
             return None
-        return 200, await take_all(self._submit, documents, self._problem_of)
+        results = await _results(self._submit, documents, self._problem_of)
+        texts = [
+            _text(result, '"status":201' if result.new else '"status":200')
+            if isinstance(result, Taken)
+            else json.dumps(result, separators=(",", ":"))
+            for result in results
+        ]
+        return 200, f'{{"results":[{",".join(texts)}]}}'
 
 
-async def _send(send: Send, status: int, document: Document) -> None:
-    body = json.dumps(document, separators=(",", ":")).encode()
-    headers = [
-        (b"content-type", _JSON if status < 300 else _PROBLEM),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    if "retry_after_seconds" in document:
-        headers.append((b"retry-after", str(document["retry_after_seconds"]).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+async def _send_problem(send: Send, problem: Document) -> None:
+    headers = [(b"content-type", b"application/problem+json")]
+    if "retry_after_seconds" in problem:
+        headers.append((b"retry-after", str(problem["retry_after_seconds"]).encode()))
+    await _send(send, problem["status"], json.dumps(problem, separators=(",", ":")).encode(), *headers)
+
+
+async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _text(taken: Taken, status: str) -> str:
+    """Return the JSON of an acknowledgement with this status: what `_taken` or `taken_document` say, without them."""
+    receipt, session = taken.accepted.receipt, taken.accepted.signed.order.session
+    return (
+        f'{{"digest":"0x{taken.accepted.digest.hex()}","session":{session.number},"session_name":"{session}",{status},'
+        f'"receipt":{{"order":"0x{receipt.order.hex()}","sequence":{receipt.sequence},'
+        f'"received_at":{receipt.received_at},"blind":"0x{receipt.blind.hex()}","path":"0x{receipt.path.hex()}",'
+        f'"signature":"0x{receipt.signature.hex()}"}}}}'
+    )
 
 
 def _taken(taken: Taken) -> Document:

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -23,6 +24,10 @@ from exchange.effects.group_commit import GroupCommit
 from exchange.effects.reading import Head, Mark, damages, replay, rolled_back
 from exchange.errors import JournalBroken, JournalInUse
 from exchange.events import Event
+
+_INSERT = "INSERT INTO entries (sequence, previous, hash, body) VALUES (?, ?, ?, ?)"
+_ROWS_AT_ONCE = (128, 32, 8, 1)
+"""Of many rows as many as fit go in with one statement: with each the interpreter's lock is given up and waited for."""
 
 VERSION = "0001"
 """The version of the tables (`journal_tables.py`), here so that opening a journal need not load SQLAlchemy."""
@@ -148,10 +153,12 @@ class SqliteJournal:
     def _commit(self, entries: Sequence[Entry]) -> None:
         last = entries[-1]
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "INSERT INTO entries VALUES (?, ?, ?, ?)",
-            [(entry.sequence, entry.previous, entry.hash, entry.body) for entry in entries],
-        )
+        first = 0
+        for rows in _ROWS_AT_ONCE:
+            while len(entries) - first >= rows:
+                values = list(chain.from_iterable(entries[first : first + rows]))
+                self._connection.execute(_INSERT + ", (?, ?, ?, ?)" * (rows - 1), values)
+                first += rows
         self._connection.execute("UPDATE head SET sequence = ?, hash = ?", (last.sequence, last.hash))
         self._connection.execute("COMMIT")
         self._note(Mark(last.sequence, last.hash))

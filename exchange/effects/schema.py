@@ -126,12 +126,18 @@ class CancellationIn(StrictModel):
 
 
 class ReceiptOut(BaseModel):
-    """The exchange's signed word that it holds the order: Receipt(bytes32 order,uint64 sequence,uint40 receivedAt)."""
+    """The exchange's signed word that it holds the order: the leaf of a small Merkle tree, whose root is signed.
+
+    The leaf is the hash of Receipt(bytes32 order,uint64 sequence,uint40 receivedAt,bytes32 blind), a node that of its
+    two children in ascending order; what is signed is Receipts(bytes32 root).
+    """
 
     order: HashText
     sequence: int
     received_at: int
-    signature: str
+    blind: HashText = Field(description="what only the exchange can make: nobody finds out the order from a sibling")
+    path: str = Field(description="the siblings from the leaf to the root, 32 bytes each, one after another")
+    signature: str = Field(description="of the root; orders that were taken together share it")
 
 
 class OrderTaken(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any
 
 from exchange.documents import hexed
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order
-from exchange.receipt import RECEIPT_TYPE
+from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
 from identity.address import to_text
 from identity.typed_data import Domain
 
@@ -23,7 +23,12 @@ _DOMAIN_FIELDS = [
 
 def type_strings() -> dict[str, str]:
     """Return the EIP-712 type string of everything that is signed here."""
-    return {"Order": ORDER_TYPE, "Cancellation": CANCELLATION_TYPE, "Receipt": RECEIPT_TYPE}
+    return {
+        "Order": ORDER_TYPE,
+        "Cancellation": CANCELLATION_TYPE,
+        "Receipt": RECEIPT_TYPE,
+        "Receipts": RECEIPTS_TYPE,
+    }
 
 
 def domain_document(domain: Domain) -> Document:

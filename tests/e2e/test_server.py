@@ -9,8 +9,7 @@ import pytest
 from app.founding import Keys
 from app.server import Serving, create_app
 from contracts.transacting import transact
-from exchange.documents import hexed, order_to_document
-from exchange.receipt import receipt_digest
+from exchange.documents import hexed, order_to_document, receipt_from_document
 from identity.address import to_text
 from identity.signature import address_of, recover
 from settlement.effects import escrow_token, settlement_contract
@@ -85,8 +84,9 @@ def test_an_order_is_taken_cleared_settled_and_proved(exchange, client):
     assert taken.status_code == 201
     bid, receipt = taken.json()["digest"], taken.json()["receipt"]
     separator = founded.parameters.domain.separator()
-    said = receipt_digest(bytes.fromhex(bid[2:]), receipt["sequence"], receipt["received_at"], separator)
-    assert recover(said, bytes.fromhex(receipt["signature"][2:])) == founded.parameters.receipts
+    given = receipt_from_document(receipt)
+    assert hexed(given.order) == bid
+    assert recover(given.digest(separator), given.signature) == founded.parameters.receipts
     held = got(client, f"/v1/accounts/{consumer}")
     assert held["reserved_nano"] == 800 * 250_000
     assert held["free_nano"] == before[consumer]["free_nano"] - 800 * 250_000

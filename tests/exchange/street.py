@@ -7,10 +7,11 @@ from exchange.delivery import Product
 from exchange.market import Market
 from exchange.order import NO_PREFERENCES, Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters
-from exchange.receipt import Receipt, receipt_digest
+from exchange.receipt import Receipt, sign_receipts
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.registry import AccountOpened, AssetEnrolled, DelegateNamed, Registry
+from identity.signature import Signer
 from identity.typed_data import Domain
 from tests.actors import (
     AGENT,
@@ -119,7 +120,7 @@ def cancellation(given: SignedOrder, by: Actor | None = None) -> bytes:
 
 def receipt(digest: bytes, sequence: int, now: int) -> Receipt:
     """Sign a receipt as the operator."""
-    return Receipt(digest, sequence, now, OPERATOR.sign(receipt_digest(digest, sequence, now, SEPARATOR)))
+    return sign_receipts([(digest, sequence, now)], Signer(OPERATOR.key), SEPARATOR)[0]
 
 
 @dataclass

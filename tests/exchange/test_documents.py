@@ -28,7 +28,8 @@ from tests.strategies import addresses, digests, energies, orders, rates
 signatures = st.binary(min_size=64, max_size=64)
 instants = st.integers(0, (1 << 40) - 1)
 signed_orders = st.builds(SignedOrder, orders(), signatures)
-receipts = st.builds(Receipt, digests, st.integers(1, 1 << 60), instants, signatures)
+paths = st.lists(digests, max_size=6).map(b"".join)
+receipts = st.builds(Receipt, digests, st.integers(1, 1 << 60), instants, digests, paths, signatures)
 clearings = st.builds(
     Clearing,
     rate=st.none() | rates,

@@ -5,11 +5,9 @@ from dataclasses import replace
 import pytest
 from eth_account.messages import SignableMessage, encode_typed_data
 from hypothesis import given
-from hypothesis import strategies as st
 
 from exchange.delivery import Product
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order, Side, cancellation_digest
-from exchange.receipt import RECEIPT_TYPE, receipt_digest
 from exchange.units import MAX_ENERGY, MAX_RATE
 from identity.hashing import keccak
 from identity.signature import recover
@@ -58,13 +56,6 @@ def test_the_digest_of_an_order_is_that_of_eth_account(order, domain):
 def test_the_digest_of_a_cancellation_is_that_of_eth_account(digest, domain):
     expected = foreign_digest(domain, CANCELLATION_TYPE, {"order": digest})
     assert cancellation_digest(digest, domain.separator()) == expected
-
-
-@given(digests, st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 40) - 1), domains)
-def test_the_digest_of_a_receipt_is_that_of_eth_account(digest, sequence, received_at, domain):
-    message = {"order": digest, "sequence": sequence, "receivedAt": received_at}
-    expected = foreign_digest(domain, RECEIPT_TYPE, message)
-    assert receipt_digest(digest, sequence, received_at, domain.separator()) == expected
 
 
 def test_an_order_signed_by_the_producer_names_the_producer():

@@ -1,50 +1,85 @@
-"""A receipt is the exchange's signed word, under the same domain as the orders."""
+"""A receipt is the exchange's signed word, under the same domain as the orders; many may share one signature."""
 
-from eth_account import Account
-from eth_account.messages import encode_typed_data
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.receipt import RECEIPT_TYPE, receipt_digest
-from identity.address import to_text
-from identity.signature import address_of
-from tests.actors import OPERATOR
+from exchange.receipt import MOST_TOGETHER, RECEIPT_TYPE, RECEIPTS_TYPE, Receipt, sign_receipts
+from identity.hashing import keccak
+from identity.signature import Signer, recover
+from tests.actors import OPERATOR, STRANGER
+from tests.exchange.test_order import foreign_digest
 from tests.strategies import digests, domains
 
-FIELDS = [
-    {"name": field.split(" ")[1], "type": field.split(" ")[0]}
-    for field in RECEIPT_TYPE[len("Receipt(") : -1].split(",")
-]
+SEPARATOR = bytes(32)
+SIGNER = Signer(OPERATOR.key)
+
+
+def acknowledged(count):
+    """Return the receipts of so many orders that were taken together."""
+    wanted = [(keccak(b"order %d" % number), number, 1_800_000_000) for number in range(1, count + 1)]
+    return sign_receipts(wanted, SIGNER, SEPARATOR)
 
 
 @given(digests, st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 40) - 1), domains)
 def test_a_receipt_is_signed_as_any_wallet_would_sign_it(order, sequence, received_at, domain):
-    message = encode_typed_data(
-        {
-            "name": domain.name,
-            "version": domain.version,
-            "chainId": domain.chain_id,
-            "verifyingContract": to_text(domain.contract),
-        },
-        {"Receipt": FIELDS},
-        {"order": order, "sequence": sequence, "receivedAt": received_at},
-    )
-    signed = Account.sign_message(message, OPERATOR.key)
-    assert bytes(signed.message_hash) == receipt_digest(order, sequence, received_at, domain.separator())
-    assert Account.recover_message(message, signature=signed.signature) == to_text(address_of(OPERATOR.key))
+    separator = domain.separator()
+    (receipt,) = sign_receipts([(order, sequence, received_at)], SIGNER, separator)
+    assert (receipt.order, receipt.sequence, receipt.received_at, receipt.path) == (order, sequence, received_at, b"")
+    said = {"order": order, "sequence": sequence, "receivedAt": received_at, "blind": receipt.blind}
+    assert keccak(b"\x19\x01" + separator + receipt.leaf()) == foreign_digest(domain, RECEIPT_TYPE, said)
+    assert receipt.digest(separator) == foreign_digest(domain, RECEIPTS_TYPE, {"root": receipt.leaf()})
+    assert recover(receipt.digest(separator), receipt.signature) == OPERATOR.address
 
 
-@given(digests, st.integers(0, 1 << 32), st.integers(0, 1 << 32))
-def test_no_two_receipts_have_the_same_digest(order, sequence, received_at):
-    separator = bytes(32)
-    base = receipt_digest(order, sequence, received_at, separator)
-    others = {
-        receipt_digest(order, sequence + 1, received_at, separator),
-        receipt_digest(order, sequence, received_at + 1, separator),
-        receipt_digest(
-            bytes(31) + b"\1" if order != bytes(31) + b"\1" else bytes(32), sequence, received_at, separator
-        ),
-        receipt_digest(order, sequence, received_at, b"\1" * 32),
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7, 63, MOST_TOGETHER])
+def test_orders_that_are_taken_together_share_one_signature(count):
+    receipts = acknowledged(count)
+    assert [receipt.sequence for receipt in receipts] == list(range(1, count + 1))
+    assert len({receipt.signature for receipt in receipts}) == 1
+    assert {recover(receipt.digest(SEPARATOR), receipt.signature) for receipt in receipts} == {OPERATOR.address}
+    assert max(len(receipt.path) for receipt in receipts) <= 32 * 6
+
+
+def test_no_more_share_a_signature_than_keeps_a_receipt_short():
+    receipts = acknowledged(MOST_TOGETHER + 1)
+    assert len({receipt.signature for receipt in receipts}) == 2
+    assert receipts[-1].path == b""
+
+
+def test_nothing_taken_is_nothing_signed():
+    assert sign_receipts([], SIGNER, SEPARATOR) == []
+
+
+@given(st.integers(0, 6), st.sampled_from(["order", "sequence", "received_at", "blind", "path", "separator"]))
+def test_a_receipt_that_says_something_else_is_not_what_was_signed(place, what):
+    receipt, separator = acknowledged(7)[place], SEPARATOR
+    if what == "separator":
+        separator = b"\1" * 32
+    elif what == "path":
+        receipt = replace(receipt, path=receipt.path + bytes(32))
+    else:
+        value = getattr(receipt, what)
+        other = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
+        receipt = replace(receipt, **{what: other})
+    assert recover(receipt.digest(separator), receipt.signature) != OPERATOR.address
+
+
+def test_a_node_of_the_tree_is_no_receipt_of_any_order():
+    one, other = acknowledged(2)
+    node = keccak(min(one.leaf(), other.leaf()) + max(one.leaf(), other.leaf()))
+    lie = Receipt(order=node, sequence=1, received_at=1, path=b"", signature=one.signature)
+    assert recover(lie.digest(SEPARATOR), lie.signature) != OPERATOR.address
+
+
+def test_who_knows_an_order_cannot_tell_its_receipt_from_a_sibling():
+    mine, neighbours = acknowledged(2)
+    assert mine.path == neighbours.leaf()
+    guesses = {
+        replace(neighbours, blind=blind).leaf()
+        for blind in (bytes(32), mine.blind, neighbours.order, Signer(STRANGER.key).blind(neighbours.order))
     }
-    assert len(others) == 4
-    assert base not in others
+    assert mine.path not in guesses
+    assert neighbours.blind == SIGNER.blind(neighbours.order), "only the exchange can make it"

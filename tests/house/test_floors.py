@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "heapq",
     "itertools",
     "json",
+    "struct",
     "typing",
     # signatures, hashes and columns: they compute, and touch nothing
     "coincurve",

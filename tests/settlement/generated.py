@@ -126,7 +126,7 @@ def large_book(pairs: int) -> Book:
             OrderAccepted(
                 digest=digest,
                 signed=SignedOrder(order, keccak(digest) * 2),
-                receipt=Receipt(digest, number + 1, 1_781_990_000, bytes(64)),
+                receipt=Receipt(digest, number + 1, 1_781_990_000, signature=bytes(64)),
                 signer=bytes(20),
                 account=number + 1,
                 asset=number,

@@ -38,6 +38,9 @@ def _others(value: Any) -> Iterator[Any]:
         yield value - 1
         yield -value - 1
     elif isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]*", value):
+        if value == "0x":
+            yield "0x" + "11" * 32
+            return
         for at in {2, len(value) // 2, len(value) - 1}:
             yield value[:at] + ("1" if value[at] == "0" else "0") + value[at + 1 :]
         yield value[:-2]

@@ -13,11 +13,12 @@ from exchange.events import OrderCancelled, ParametersSet
 from exchange.market import Market
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters
-from exchange.receipt import Receipt, receipt_digest
+from exchange.receipt import Receipt, sign_receipts
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.hashing import keccak
 from identity.registry import AccountOpened, AssetEnrolled, AssetRenewed, DelegateNamed
+from identity.signature import Signer
 from identity.typed_data import Domain
 from settlement.batch import Batch, seal
 from settlement.calldata import settle_calldata
@@ -127,7 +128,7 @@ def settled(batch: Batch) -> BatchSettled:
 
 
 def receipt_for(digest: bytes, sequence: int, now: int) -> Receipt:
-    return Receipt(digest, sequence, now, OPERATOR.sign(receipt_digest(digest, sequence, now, DOMAIN.separator())))
+    return sign_receipts([(digest, sequence, now)], Signer(OPERATOR.key), DOMAIN.separator())[0]
 
 
 def order_of(asset: Address, side: Side, energy: int, limit: int, *, start: int = FIRST, salt: int = 0) -> Order:

@@ -27,7 +27,6 @@ from exchange.errors import (
 from exchange.events import GateClosed as GateClosedEvent
 from exchange.events import OrderAccepted, ParametersSet, SessionCleared
 from exchange.market import Market
-from exchange.receipt import receipt_digest
 from exchange.session import SessionState
 from exchange.units import MicroPerKwh, Wh
 from identity.errors import BadSignature, NotAuthorised
@@ -66,8 +65,7 @@ def test_the_receipt_is_signed_by_the_exchange(desk):
     (result,) = desk.submit([order])
     receipt = result.accepted.receipt
     assert (receipt.order, receipt.sequence) == (street.digest_of(order), 1)
-    digest = receipt_digest(receipt.order, receipt.sequence, receipt.received_at, street.SEPARATOR)
-    assert recover(digest, receipt.signature) == street.PARAMETERS.receipts
+    assert recover(receipt.digest(street.SEPARATOR), receipt.signature) == street.PARAMETERS.receipts
 
 
 def test_an_order_sent_again_is_answered_as_it_was_the_first_time(desk, clock, path):
@@ -195,7 +193,7 @@ def test_the_book_is_published_once_the_session_is_cleared(desk):
     assert book.cleared == cleared
     assert book_from_document(book.to_document()) == book
     with pytest.raises(UnknownSession):
-        desk.book(replace(street.SESSION, market=2))
+        desk.book(street.SESSION._replace(market=2))
 
 
 def a_busy_hour(desk):

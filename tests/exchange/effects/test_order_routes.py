@@ -6,7 +6,6 @@ from eth_account.messages import encode_typed_data
 
 from exchange.documents import hexed, order_to_document, receipt_from_document
 from exchange.order import NO_PREFERENCES, Side
-from exchange.receipt import receipt_digest
 from exchange.units import MicroPerKwh
 from identity.signature import recover
 from tests.actors import AGENT, CONSUMER, NEIGHBOUR, STRANGER
@@ -45,8 +44,7 @@ def test_an_order_is_answered_with_a_receipt(client, clock):
     assert body["status"] == "open"
     receipt = receipt_from_document(body["receipt"])
     assert (receipt.sequence, receipt.received_at) == (1, clock.now)
-    digest = receipt_digest(receipt.order, 1, clock.now, street.SEPARATOR)
-    assert recover(digest, receipt.signature) == street.PARAMETERS.receipts
+    assert recover(receipt.digest(street.SEPARATOR), receipt.signature) == street.PARAMETERS.receipts
 
 
 def test_an_order_sent_again_is_answered_with_200_and_the_first_receipt(client):
@@ -345,3 +343,16 @@ def test_a_broken_journal_is_answered_with_503(client, desk):
 def test_both_sides_can_be_handed_in(client):
     for side in Side:
         assert post(client, street.signed(street.order(street.FLAT, side, salt=side))).status_code == 201
+
+
+def test_both_ways_in_answer_alike(client):
+    orders = [order_to_document(street.bid(salt=salt)) for salt in range(3)] + [{"side": "bid"}]
+    batch = {"orders": orders}
+    roundabout = {"content-type": "application/json; charset=utf-8"}  # the quick way in hands this on
+    client.post("/v1/orders/batch", json=batch)
+    quick, slow = (client.post("/v1/orders/batch", json=batch, headers=given) for given in ({}, roundabout))
+    assert quick.json() == slow.json()
+    assert [result["status"] for result in quick.json()["results"]] == [200, 200, 200, 422]
+    quick, slow = (client.post("/v1/orders", json=orders[0], headers=given) for given in ({}, roundabout))
+    assert (quick.status_code, quick.json()) == (slow.status_code, slow.json())
+    assert quick.headers["content-type"] == slow.headers["content-type"]

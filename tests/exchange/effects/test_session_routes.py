@@ -6,7 +6,7 @@ from exchange.book import book_from_document
 from exchange.documents import event_from_document, hexed
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE
 from exchange.parameters import from_document
-from exchange.receipt import RECEIPT_TYPE
+from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
 from exchange.trade import Trade
 from exchange.units import MicroPerKwh
 from tests.exchange import street
@@ -170,7 +170,12 @@ def test_a_trade_is_found_by_its_leaf(client, day):
 def test_meta_tells_everything_needed_to_sign_an_order(client, clock):
     body = client.get("/v1/meta").json()
     assert (body["name"], body["version"], body["now"]) == ("Merit", "0.1.0", clock.now)
-    assert body["types"] == {"Order": ORDER_TYPE, "Cancellation": CANCELLATION_TYPE, "Receipt": RECEIPT_TYPE}
+    assert body["types"] == {
+        "Order": ORDER_TYPE,
+        "Cancellation": CANCELLATION_TYPE,
+        "Receipt": RECEIPT_TYPE,
+        "Receipts": RECEIPTS_TYPE,
+    }
     assert body["domain_separator"] == hexed(street.SEPARATOR)
     assert body["domain"]["chainId"] == body["chain_id"] == 31_337
     assert from_document(body["parameters"]) == street.PARAMETERS

@@ -12,11 +12,10 @@ from exchange.delivery import Market
 from exchange.events import OrderAccepted, SessionCleared
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import Parameters
-from exchange.receipt import Receipt as OrderReceipt
-from exchange.receipt import receipt_digest
+from exchange.receipt import sign_receipts
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
-from identity.signature import address_of, sign
+from identity.signature import Signer, address_of, sign
 from identity.typed_data import Domain
 from settlement.batch import Batch, seal
 from settlement.effects import escrow_token, settlement_contract
@@ -138,9 +137,7 @@ class Street:
                 OrderAccepted(
                     digest=digest,
                     signed=SignedOrder(order, sign(digest, member.key)),
-                    receipt=OrderReceipt(
-                        digest, sequence, at, sign(receipt_digest(digest, sequence, at, separator), OPERATOR_KEY)
-                    ),
+                    receipt=sign_receipts([(digest, sequence, at)], Signer(OPERATOR_KEY), separator)[0],
                     signer=member.address,
                     account=member.account,
                     asset=member.asset,
