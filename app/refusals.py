@@ -14,8 +14,8 @@ from contracts.errors import (
     RecordError,
     WrongChain,
 )
-from exchange.effects.versioned import StorageUrlRefused
 from exchange.errors import ExchangeRefused
+from identity.effects.versioned import StorageUrlRefused
 from identity.errors import IdentityRefused
 from settlement.effects.errors import SettlementEffectError
 from settlement.errors import SettlementRefused

@@ -45,7 +45,7 @@ def desk(journal, clock):
 def sources(desk):
     return Sources(
         session=lambda key: desk.look(lambda market, _: market.session(key)),
-        receipt=lambda digest: desk.look(lambda market, _: market.session_of(digest).orders[digest].receipt),
+        order=lambda digest: desk.look(lambda market, _: market.session_of(digest).orders[digest]),
         settlement=lambda _: {"batches": [{"state": "final"}]},
     )
 
@@ -115,7 +115,7 @@ def test_an_order_in_an_open_session_is_known_to_its_owner_and_to_nobody_else(jo
         assert told.keys() == {"session", "session_name", "at", "receipt"}
         assert told["receipt"] == receipt_name(taken.accepted.receipt.signature)
         assert street.digest_of(order).hex() not in event.data
-        assert event.accounts == ()
+        assert event.accounts == (taken.accepted.account,), "only whose account it is will hear of it"
     assert receipt_name(street.digest_of(order)) not in accepted.data, "guessing the order does not help"
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from exchange.effects.journal import VERSION
 from exchange.effects.journal_tables import JOURNAL
-from exchange.effects.versioned import StorageUrlRefused, open_engine, writing
+from identity.effects.versioned import StorageUrlRefused, open_engine, writing
 from settlement.effects.sql_store import SqlStore
 from settlement.effects.store import Attempt, Checkpoint
 from settlement.effects.store_tables import STORE
