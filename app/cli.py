@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_access import add_access
 from app.exit_codes import Exit
 
 app = typer.Typer(
@@ -111,6 +112,10 @@ def serve(
         int,
         typer.Option(min=0, help="What an address may ask for each second (see docs/http.md); 0 takes the limit away."),
     ] = 2_000,
+    public_url: Annotated[
+        str | None,
+        typer.Option(help="What people reach this server by, and sign in to; without it, where it listens."),
+    ] = None,
     rate_account: Annotated[
         int, typer.Option(min=0, help="Orders taken from an account each second; 0 takes the limit away.")
     ] = 200,
@@ -134,6 +139,7 @@ def serve(
         storage=storage,
         rate_address=rate_address,
         rate_account=rate_account,
+        public_url=public_url,
         json_lines=log_format is LogFormat.JSON,
         log_requests=log_requests,
     )
@@ -284,6 +290,9 @@ def export(
     from app.commands.export import run
 
     run(data, to, as_json=as_json)
+
+
+add_access(app)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Which exit code an expected refusal ends a command with."""
 
 from app.auditing import VerificationFailed
+from app.client.errors import ClientError
 from app.community import CommunityRefused
 from app.demo import DemoFailed
 from app.exit_codes import Exit
@@ -22,6 +23,7 @@ from settlement.errors import SettlementRefused
 
 _INVALID = (
     ChainSettingsRefused,
+    ClientError,
     CommunityRefused,
     CompilerMissing,
     ExchangeFileUnusable,

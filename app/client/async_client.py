@@ -171,7 +171,8 @@ class AsyncMeritClient:
                     if response.status_code != 200:
                         await response.aread()
                         answer = answer_of(response)
-                        wait = 0.0 if self._talks.is_over(answer, request) else following.refused(answer)
+                        over = self._talks.is_over(answer, request)
+                        wait = following.pause() if over else following.refused(answer)
                     else:
                         async for chunk in response.aiter_bytes():
                             for event in following.feed(chunk):

@@ -196,7 +196,8 @@ class MeritClient:
                     if response.status_code != 200:
                         response.read()
                         answer = answer_of(response)
-                        wait = 0.0 if self._talks.is_over(answer, request) else following.refused(answer)
+                        over = self._talks.is_over(answer, request)
+                        wait = following.pause() if over else following.refused(answer)
                     else:
                         for chunk in response.iter_bytes():
                             yield from following.feed(chunk)

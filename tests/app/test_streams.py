@@ -225,7 +225,7 @@ def test_a_follower_of_a_process_that_lags_behind_its_journal_waits_for_it(journ
         return sources.session(key)
 
     async def story():
-        feed = feed_of(journal, Sources(session, sources.receipt, sources.settlement))
+        feed = feed_of(journal, Sources(session, sources.order, sources.settlement))
         early = await read(feed, Place(0, EVERY_PART), 6)
         behind[0] = False
         return early + await read(feed, early[-1].place, 1)
