@@ -18,8 +18,8 @@ from identity.effects.access_schema import (
     GrantsOut,
     ReadPage,
     RevocationIn,
-    SessionOut,
     SignedGrantIn,
+    SignedInAs,
     SignedInOut,
     SignInIn,
 )
@@ -75,7 +75,7 @@ def sign_in_router(reads: JudgedReads, here: Callable[[], Here]) -> APIRouter:
             raise MalformedSignIn("it is either a message with its signature, or a presentation")
         return {**_session(session, here().chain_id), "token": token}
 
-    @router.get("", response_model=SessionOut)
+    @router.get("", response_model=SignedInAs)
     def standing(request: Request) -> Document:
         """Say whose token this is, and until when it counts."""
         reads.reader(request)

@@ -57,7 +57,7 @@ class SignInIn(Strict):
     presentation: Annotated[str, Field(max_length=MOST_PRESENTATION)] | None = None
 
 
-class SessionOut(BaseModel):
+class SignedInAs(BaseModel):
     """Who is signed in, and until when."""
 
     address: str
@@ -65,7 +65,7 @@ class SessionOut(BaseModel):
     expires_at: int
 
 
-class SignedInOut(SessionOut):
+class SignedInOut(SignedInAs):
     """A session with its token: it is told once, and only a hash of it is kept."""
 
     token: str
