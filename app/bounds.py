@@ -30,7 +30,8 @@ class Bounds:
     `most_waiting_orders` wait to be durable at once, `most_requests` requests are under way at once, each for
     `request_seconds` at most; `most_streams` listen to events. `address` is what a client's address may ask for: a
     request costs one, and one more for each 512 bytes of its body. `account` is how many orders of an account are
-    taken. Both are none where nobody is limited: in a demo, and in a measurement.
+    taken; `sign_in` is how often an address may sign in. They are none where nobody is limited: in a demo, and in a
+    measurement.
     """
 
     most_waiting_orders: int = 20_000
@@ -39,3 +40,4 @@ class Bounds:
     request_seconds: float = 30.0
     address: Rate | None = None
     account: Rate | None = None
+    sign_in: Rate | None = None

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from app.bounds import MOST_A_SECOND
+from app.cli_access import add_access
 from app.exit_codes import Exit
 
 app = typer.Typer(
@@ -116,6 +117,10 @@ def serve(
             help="What an address may ask for each second (see docs/http.md); 0 takes the limit away.",
         ),
     ] = 2_000,
+    public_url: Annotated[
+        str | None,
+        typer.Option(help="What people reach this server by, and sign in to; without it, where it listens."),
+    ] = None,
     rate_account: Annotated[
         int,
         typer.Option(
@@ -142,6 +147,7 @@ def serve(
         storage=storage,
         rate_address=rate_address,
         rate_account=rate_account,
+        public_url=public_url,
         json_lines=log_format is LogFormat.JSON,
         log_requests=log_requests,
     )
@@ -292,6 +298,9 @@ def export(
     from app.commands.export import run
 
     run(data, to, as_json=as_json)
+
+
+add_access(app)
 
 
 @app.command()

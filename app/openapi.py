@@ -24,6 +24,13 @@ _JOURNAL = ("journal-broken",)
 _STORE = ("store-broken",)
 _INPUT = ("malformed-request",)
 _PAGE = (*_INPUT, "malformed-cursor")
+_SIGNED_IN = ("not-signed-in", "session-ended", "access-store-broken")
+_READ = (*_SIGNED_IN, "not-granted", "grant-expired", "grant-revoked")
+_PARTLY = ("session-ended", "access-store-broken")
+"""Of what has a part for everybody: without a token that part is answered."""
+
+_GRANT = ("malformed-grant", "malformed-address", "bad-signature", "not-yours-to-grant")
+_REVOCATION = ("bad-signature", "not-yours-to-grant", "access-store-broken")
 _AUTHORITY = ("bad-signature", "unknown-asset", "asset-not-current", "orders-voided", "not-authorised")
 _ORDER = (
     *_AUTHORITY,
@@ -47,25 +54,37 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "POST /v1/orders": (*_ORDER, *_INPUT, *_JOURNAL),
     "POST /v1/orders/batch": ("not-the-sequencer", *_INPUT, *_JOURNAL),
     "POST /v1/orders/typed-data": ("malformed-order", *_INPUT, *_JOURNAL),
-    "GET /v1/orders/{digest}": ("unknown-order", *_INPUT, *_JOURNAL, *_STORE),
+    "GET /v1/orders/{digest}": ("unknown-order", *_READ, *_INPUT, *_JOURNAL, *_STORE),
     "GET /v1/orders/{digest}/cancellation/typed-data": (*_INPUT, *_JOURNAL),
     "DELETE /v1/orders/{digest}": (*_CANCELLATION, *_JOURNAL),
     "POST /v1/orders/{digest}/cancellation": (*_CANCELLATION, *_JOURNAL),
     "GET /v1/sessions": (*_PAGE, *_JOURNAL),
-    "GET /v1/sessions/{session}": ("unknown-session", *_INPUT, *_JOURNAL, *_STORE),
-    "GET /v1/sessions/{session}/book": ("unknown-session", "session-not-cleared", *_INPUT, *_JOURNAL),
-    "GET /v1/trades": ("unknown-session", *_PAGE, *_JOURNAL),
-    "GET /v1/trades/{leaf}": ("unknown-trade", *_INPUT, *_JOURNAL),
+    "GET /v1/sessions/{session}": ("unknown-session", *_PARTLY, *_INPUT, *_JOURNAL, *_STORE),
+    "GET /v1/sessions/{session}/book": ("unknown-session", "session-not-cleared", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/trades": ("unknown-session", *_READ, *_PAGE, *_JOURNAL),
+    "GET /v1/trades/{leaf}": ("unknown-trade", *_READ, *_INPUT, *_JOURNAL),
     "GET /v1/meta": _JOURNAL,
-    "GET /v1/events": (*_PAGE, *_JOURNAL),
+    "GET /v1/events": (*_READ, *_PAGE, *_JOURNAL),
     "GET /v1/health": (*_JOURNAL, *_STORE),
     "GET /v1/batches": (*_INPUT, *_STORE),
-    "GET /v1/batches/{session}/{part}": ("unknown-batch", *_INPUT, *_STORE),
-    "GET /v1/proofs/trades/{leaf}": ("unknown-trade", *_PROOF, *_JOURNAL, *_STORE),
-    "GET /v1/proofs/orders/{digest}": ("unknown-order", *_PROOF, *_JOURNAL, *_STORE),
-    "GET /v1/accounts": ("malformed-address", *_INPUT),
-    "GET /v1/accounts/{number}": ("unknown-account", *_INPUT, *_JOURNAL),
-    "GET /v1/accounts/{number}/statement": ("unknown-account", *_PAGE),
+    "GET /v1/batches/{session}/{part}": ("unknown-batch", *_PARTLY, *_INPUT, *_STORE),
+    "GET /v1/proofs/trades/{leaf}": ("unknown-trade", *_READ, *_PROOF, *_JOURNAL, *_STORE),
+    "GET /v1/proofs/orders/{digest}": ("unknown-order", *_READ, *_PROOF, *_JOURNAL, *_STORE),
+    "GET /v1/accounts": ("malformed-address", *_READ, *_INPUT),
+    "GET /v1/accounts/{number}": ("unknown-account", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/accounts/{number}/statement": ("unknown-account", *_READ, *_PAGE),
+    "POST /v1/sign-in/challenge": ("malformed-address", "access-store-broken", *_INPUT),
+    "POST /v1/sign-in": ("malformed-sign-in", "sign-in-refused", "bad-signature", "access-store-broken", *_INPUT),
+    "GET /v1/sign-in": _SIGNED_IN,
+    "DELETE /v1/sign-in": ("not-signed-in", "access-store-broken"),
+    "GET /v1/grants": _SIGNED_IN,
+    "POST /v1/grants": (*_GRANT, "access-store-broken", *_INPUT, *_JOURNAL),
+    "POST /v1/grants/typed-data": ("malformed-grant", "malformed-address", *_INPUT, *_JOURNAL),
+    "GET /v1/grants/{digest}": ("unknown-grant", *_SIGNED_IN, *_INPUT),
+    "GET /v1/grants/{digest}/revocation/typed-data": (*_INPUT, *_JOURNAL),
+    "DELETE /v1/grants/{digest}": ("unknown-grant", *_REVOCATION, *_INPUT, *_JOURNAL),
+    "POST /v1/grants/{digest}/revocation": ("unknown-grant", *_REVOCATION, *_INPUT, *_JOURNAL),
+    "GET /v1/reads": (*_READ, *_INPUT),
     "GET /problems": (),
     "GET /problems/{code}": ("not-found", *_INPUT),
     "GET /healthz": (),
@@ -73,6 +92,12 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /metrics": (),
 }
 """What each operation may refuse with, beyond what every request may meet."""
+
+_SESSION: Document = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "the token that `POST /v1/sign-in` gives: for half an hour, for one address",
+}
 
 _PROBLEM: Document = {
     "title": "Problem",
@@ -142,9 +167,13 @@ def _with_problems(document: Document) -> Document:
         for method, operation in operations.items():
             codes = (*ANSWERS[f"{method.upper()} {path}"], *_EVERYWHERE, "unexpected")
             operation["responses"] |= dict(_responses(codes))
+            if "session-ended" in codes:  # without a token: nothing, or the part of it that is for everybody
+                operation["security"] = [{"session": []}] if "not-signed-in" in codes else [{"session": []}, {}]
             if not any(PROBLEMS[code][0] == 422 for code in codes):
                 operation["responses"].pop("422", None)  # FastAPI's own guess
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    document.setdefault("components", {})["securitySchemes"] = {"session": _SESSION}
+    document["paths"]["/v1/sign-in"]["delete"]["security"] = [{"session": []}]
+    schemas = document["components"].setdefault("schemas", {})
     for fastapis_own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(fastapis_own, None)
     schemas["Problem"] = _PROBLEM
@@ -161,6 +190,8 @@ def _responses(codes: Iterable[str]) -> Iterator[tuple[str, Document]]:
             "description": ", ".join(f"`{code}`" for code in known),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+        if status == 401:
+            answer["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750"}}
         if status in {429, 503}:
             answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
         yield str(status), answer

@@ -37,6 +37,19 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "asset-not-current": (403, "Asset's enrolment has ended"),
     "orders-voided": (403, "Everything signed in that epoch was voided"),
     "not-authorised": (403, "Signer may not act for this account"),
+    # identity: signing in, reading, granting
+    "access-refused": (403, "Not to be read"),
+    "not-signed-in": (401, "Sign in first"),
+    "session-ended": (401, "Sign in again"),
+    "malformed-sign-in": (422, "Not a sign-in"),
+    "sign-in-refused": (403, "Sign-in not accepted"),
+    "not-granted": (403, "Neither yours nor granted to you"),
+    "grant-expired": (403, "The grant has ended"),
+    "grant-revoked": (403, "The grant was revoked"),
+    "malformed-grant": (422, "Not a grant"),
+    "not-yours-to-grant": (403, "Not yours to grant"),
+    "unknown-grant": (404, "No such grant"),
+    "access-store-broken": (503, "Reads cannot be judged or recorded"),
     # exchange
     "exchange-refused": (409, "Refused by the exchange"),
     "order-rejected": (422, "Order not taken"),
@@ -132,7 +145,7 @@ _MEANINGS = {
     "unexpected": "A fault of this server. Nothing that was acknowledged is lost; sending an order again is harmless.",
 }
 
-_PASSING = frozenset({"not-the-sequencer", "store-broken"})
+_PASSING = frozenset({"not-the-sequencer", "store-broken", "access-store-broken"})
 """Refusals that are worth asking again after a second: another process may take over, a database may come back."""
 
 _CODES_BY_STATUS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
@@ -166,6 +179,9 @@ def problem_response(document: Document, headers: Mapping[str, str] | None = Non
     """Return a problem as an answer; ASCII throughout, whatever the request held."""
     again = document.get("retry_after_seconds")
     headers = dict(headers or {}) | ({} if again is None else {"Retry-After": str(again)})
+    if document["status"] == HTTPStatus.UNAUTHORIZED:  # RFC 6750: a token that was sent and opens nothing is named so
+        ended = document["code"] == "session-ended"
+        headers["WWW-Authenticate"] = 'Bearer realm="merit"' + (', error="invalid_token"' if ended else "")
     return Response(json.dumps(document), document["status"], headers, MEDIA_TYPE)
 
 

@@ -1,9 +1,9 @@
-"""What of the journal everybody may watch, as it happens: each entry as the public events it stands for.
+"""What of the journal may be watched, as it happens: each entry as the events it stands for.
 
-The book of a session that is not cleared is nobody's business. An order in it therefore shows as little as that there
-is one: its session, and the hash of the blind in its receipt. Who handed it in has the receipt and knows it again;
-nobody else can find out which order it is, not even by guessing, since only the exchange can make a blind. That stays
-so after the clearing: an event is the same whenever it is read. What was ordered is then in the book.
+Sessions and settlements are for everybody; an order's and a trade's events are for whom their accounts may be read by,
+which is judged elsewhere. Even so an order shows as little as that there is one: its session, and the hash of the
+blind in its receipt. Who handed it in has the receipt and knows it again; nobody else can find out which order it is,
+not even by guessing, since only the exchange can make a blind. An event is the same whenever it is read.
 """
 
 import json
@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """One event; `accounts` are those of a trade's two sides, and none otherwise."""
+    """One event; `accounts` are an order's, or those of a trade's two sides, and none for what everybody may hear."""
 
     place: Place
     topic: Topic
@@ -57,10 +57,10 @@ class PublicEvent:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the rest of what an event says is found: a session, the receipt of an order, and what the chain holds."""
+    """Where the rest of what an event says is found: a session, an order, and what the chain holds."""
 
     session: Callable[[SessionKey], Session]
-    receipt: Callable[[bytes], Receipt]
+    order: Callable[[bytes], OrderAccepted]
     settlement: Callable[[SessionKey], Document | None]
 
 
@@ -82,10 +82,11 @@ def _events(event: Event, sources: Sources) -> Iterator[tuple[Topic, str, Docume
         case OrderAccepted():
             name = receipt_name(event.receipt)
             data = _of(event.signed.order.session, event.receipt.received_at) | {"receipt": name}
-            yield Topic.ORDERS, "order-accepted", data, ()
+            yield Topic.ORDERS, "order-accepted", data, (event.account,)
         case OrderCancelled():
-            name = receipt_name(sources.receipt(event.digest))
-            yield Topic.ORDERS, "order-cancelled", _of(event.session, event.at) | {"receipt": name}, ()
+            accepted = sources.order(event.digest)
+            data = _of(event.session, event.at) | {"receipt": receipt_name(accepted.receipt)}
+            yield Topic.ORDERS, "order-cancelled", data, (accepted.account,)
         case GateClosed():
             yield Topic.SESSIONS, "gate-closed", _of(event.session, event.at), ()
         case SessionCleared():

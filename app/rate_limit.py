@@ -19,6 +19,7 @@ from exchange.errors import TooManyRequests
 _NANOSECONDS = 1_000_000_000
 _BYTES_FOR_ONE = 512
 _MANY = 10_000
+SIGN_IN = frozenset({"/v1/sign-in", "/v1/sign-in/challenge"})
 
 
 class Allowances:
@@ -83,9 +84,13 @@ class AddressLimit:
     What goes onto an answer is left in the scope under `answer_headers` (`app/observe.py`).
     """
 
-    def __init__(self, app: ASGIApp, rate: Rate, clock: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(
+        self, app: ASGIApp, rate: Rate, sign_in: Rate | None = None, clock: Callable[[], int] = monotonic_ns
+    ) -> None:
+        """`sign_in` is what is allowed besides for signing in, which costs this server a signature and a write."""
         self._app = app
         self._allowances = Allowances(rate, clock)
+        self._sign_ins = None if sign_in is None else Allowances(sign_in, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -94,6 +99,8 @@ class AddressLimit:
             return
         who, allowances = network_of(scope), self._allowances
         wait = allowances.spend(who, _cost(scope))
+        if not wait and self._sign_ins is not None and scope["path"] in SIGN_IN and scope["method"] == "POST":
+            wait = self._sign_ins.spend(who)
         scope.setdefault("answer_headers", []).extend(
             (
                 (b"ratelimit-limit", b"%d" % allowances.rate.burst),

@@ -1,6 +1,7 @@
 """Which exit code an expected refusal ends a command with."""
 
 from app.auditing import VerificationFailed
+from app.client.errors import ClientError
 from app.community import CommunityRefused
 from app.demo import DemoFailed
 from app.exit_codes import Exit
@@ -14,14 +15,15 @@ from contracts.errors import (
     RecordError,
     WrongChain,
 )
-from exchange.effects.versioned import StorageUrlRefused
 from exchange.errors import ExchangeRefused
+from identity.effects.versioned import StorageUrlRefused
 from identity.errors import IdentityRefused
 from settlement.effects.errors import SettlementEffectError
 from settlement.errors import SettlementRefused
 
 _INVALID = (
     ChainSettingsRefused,
+    ClientError,
     CommunityRefused,
     CompilerMissing,
     ExchangeFileUnusable,

@@ -1,10 +1,12 @@
 """The exchange on HTTP: the rooms' routes under one roof, problems, limits, health, events, and the Swagger page."""
 
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from threading import Thread
 from time import sleep
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -30,10 +32,15 @@ from contracts.errors import EvmError
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.effects.intake import Intake
+from exchange.effects.readable import judge_order, judge_trade
 from exchange.effects.routes import exchange_router
+from exchange.events import OrderAccepted
 from exchange.market import Session
-from exchange.receipt import Receipt
 from exchange.units import Nano
+from identity.address import Address
+from identity.effects.access_routes import grant_router, record_router, sign_in_router
+from identity.siwe import Here
+from identity.typed_data import Domain
 from settlement.effects.routes import settlement_document, settlement_router
 
 _DESCRIPTION = """
@@ -50,8 +57,11 @@ _MOST_CONNECTIONS = 4_000
 _ENDING_SECONDS = 10
 
 
-def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
-    """Return the application that answers for `house`, within `bounds`."""
+def create_app(house: House, bounds: Bounds | None = None, public_url: str | None = None) -> FastAPI:
+    """Return the application that answers for `house`, within `bounds`.
+
+    `public_url` is what people reach it by, and sign in to; without it, wherever it comes to listen.
+    """
     bounds = Bounds() if bounds is None else bounds
     app: FastAPI = FastAPIOffline(
         title=NAME,
@@ -70,7 +80,8 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
         return document
 
     install(app, told)
-    desk, store = house.desk, house.store
+    desk, store, reads = house.desk, house.store, house.reads
+    app.state.public_url = None if public_url is None else public_url.rstrip("/")
     turnstile = Turnstile(
         desk,
         figures,
@@ -82,7 +93,7 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
     app.add_middleware(Intake, submit=turnstile.submit, problem_of=told)
     app.add_middleware(BodyLimit)
     if bounds.address is not None:
-        app.add_middleware(AddressLimit, rate=bounds.address)
+        app.add_middleware(AddressLimit, rate=bounds.address, sign_in=bounds.sign_in)
     app.add_middleware(Pressure, bounds=bounds, figures=figures)
     app.add_middleware(Observe, figures=figures)
 
@@ -96,8 +107,18 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
     def session_of(key: SessionKey) -> Session:
         return desk.look(lambda market, _: market.session(key))
 
-    def receipt_of(digest: bytes) -> Receipt:
-        return desk.look(lambda market, _: market.session_of(digest).orders[digest].receipt)
+    def accepted_of(digest: bytes) -> OrderAccepted:
+        return desk.look(lambda market, _: market.session_of(digest).orders[digest])
+
+    def accounts_of(holder: Address) -> list[int]:
+        return [account.number for account in house.indexer.state.registry.accounts_of(holder)]
+
+    def here() -> Here:
+        url = app.state.public_url or "http://127.0.0.1"
+        return Here(domain=urlsplit(url).netloc, uri=url, chain_id=house.founded.deployment.chain_id)
+
+    def domain() -> Domain:
+        return house.founded.parameters.domain
 
     def book_of_trade(leaf: bytes) -> Book:
         return desk.book(desk.look(lambda _, trades: trades.find(leaf).trade.session))
@@ -115,6 +136,7 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
             version=installed_version(),
             settlement_of=settlement_of,
             problem_of=told,
+            reads=reads,
             submit=turnstile.submit,
         )
     )
@@ -126,12 +148,18 @@ def create_app(house: House, bounds: Bounds | None = None) -> FastAPI:
             reserved=reserved,
             book_of_trade=book_of_trade,
             book_of_order=book_of_order,
+            reads=reads,
+            judge_trade=partial(judge_trade, desk, reads),
+            judge_order=partial(judge_order, desk, reads),
             link=house.preset.link,
         )
     )
-    feed = Feed(house.journal, Sources(session_of, receipt_of, settlement_of))
+    feed = Feed(house.journal, Sources(session_of, accepted_of, settlement_of))
     app.state.close_streams = feed.close
-    app.include_router(stream_router(feed, figures, bounds))
+    app.include_router(stream_router(feed, figures, bounds, reads, accounts_of))
+    app.include_router(sign_in_router(reads, here))
+    app.include_router(grant_router(reads, domain))
+    app.include_router(record_router(reads))
     app.include_router(health_router(health))
     app.include_router(metrics_router(HouseCollector(house, health, figures)))
 
@@ -195,6 +223,8 @@ class Serving(AbstractContextManager["Serving"]):
             if not self._thread.is_alive():
                 raise OSError("the server could not be started: is the port taken?")
             sleep(0.01)
+        if getattr(self._app.state, "public_url", self.url) is None:
+            self._app.state.public_url = self.url
         return self
 
     def _run(self) -> None:

@@ -1,7 +1,7 @@
-"""Storage by URL: where the journal and the store lie, and the one place that knows which database is behind which URL.
+"""Storage by URL: where journal, store and grants lie, and the one place that knows which database is behind a URL.
 
-`sqlite:///folder` holds them in two files of a folder, for one process; without a URL that is the exchange's own
-folder. `postgresql+pg8000://user@host/database` holds both in one database, for many processes.
+`sqlite:///folder` holds them in files of a folder, for one process; without a URL that is the exchange's own folder.
+`postgresql+pg8000://user@host/database` holds all in one database, for many processes.
 """
 
 from collections.abc import Iterator
@@ -11,19 +11,21 @@ from pathlib import Path
 
 from exchange.effects.entries import Damage
 from exchange.effects.journal import Journal, SqliteJournal, check_journal, read_bodies
-from exchange.effects.versioned import StorageUrlRefused
+from identity.effects.access_store import AccessStore
+from identity.effects.versioned import StorageUrlRefused
 from settlement.effects.sql_store import SqlStore
 from settlement.effects.sqlite_store import SqliteStore
 
 JOURNAL_FILE = "journal.db"
 STORE_FILE = "settlement.db"
+ACCESS_FILE = "access.db"
 
 _SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where an exchange keeps its journal and its store: the files of `folder`, or else the database at `url`."""
+    """Where an exchange keeps what it writes: the files of `folder`, or else the database at `url`."""
 
     folder: Path | None
     url: str | None
@@ -37,6 +39,11 @@ class Storage:
     def store(self) -> Path | None:
         """The file of the store, where it is one."""
         return None if self.folder is None else self.folder / STORE_FILE
+
+    @property
+    def access(self) -> Path | None:
+        """The file of grants, sessions and the record of reads, where it is one."""
+        return None if self.folder is None else self.folder / ACCESS_FILE
 
     def open_journal(self) -> Journal:
         """Open the journal; where it is shared, this process follows until it takes over. Raises `JournalBroken`."""
@@ -53,6 +60,13 @@ class Storage:
             return SqlStore(self.url)
         assert self.store is not None
         return SqliteStore(self.store)
+
+    def open_access(self) -> AccessStore:
+        """Open the store of grants, sessions and reads. Raises `AccessStoreBroken`."""
+        if self.url is not None:
+            return AccessStore(self.url)
+        assert self.access is not None
+        return AccessStore(f"sqlite:///{self.access}")
 
     def is_there(self) -> bool:
         """Whether there is something to read: a file of a journal, or a server."""

@@ -11,15 +11,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from app.audience import AccountsOf, audience_of
 from app.bounds import Bounds
 from app.feed import Feed, FeedEnded
 from app.figures import Figures
 from app.public_events import Place, PublicEvent, Topic
 from exchange.errors import Overloaded
+from identity.access_errors import AccessRefused
+from identity.effects.reads import JudgedReads
 
 HEARTBEAT_SECONDS = 15.0
 SLOW_SECONDS = 30.0
@@ -41,11 +44,20 @@ class EventStream(EventSourceResponse):
     """The answer to one listener."""
 
     def __init__(
-        self, chunks: Chunks, wanted: Wanted, begin: Place, figures: Figures, *, slow_seconds: float = SLOW_SECONDS
+        self,
+        chunks: Chunks,
+        wanted: Wanted,
+        begin: Place,
+        figures: Figures,
+        *,
+        recheck: Callable[[], None] = lambda: None,
+        slow_seconds: float = SLOW_SECONDS,
     ) -> None:
+        """`recheck` raises a branch of `AccessRefused` once the listener may not hear more."""
         super().__init__((), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         self._chunks = chunks
         self._wanted = wanted
+        self._recheck = recheck
         self._reached = begin
         self._figures = figures
         self._slow_seconds = slow_seconds
@@ -72,6 +84,7 @@ class EventStream(EventSourceResponse):
         try:
             await self._send(send, f"retry: {_AGAIN_MILLISECONDS}\nid: {_id(self._reached)}\n\n")
             async for events, reached in self._chunks:
+                self._recheck()
                 wanted = [event for event in events if self._wanted(event)]
                 for first in range(0, len(wanted), _PIECE):
                     piece = wanted[first : first + _PIECE]
@@ -83,6 +96,8 @@ class EventStream(EventSourceResponse):
                 self._reached = reached
         except FeedEnded as ended:
             await self._end(send, "ended", str(ended))
+        except AccessRefused as refused:
+            await self._end(send, "ended", str(refused), refused.code)
         except TimeoutError:
             self._figures.streams_dropped += 1
             await self._end(send, "dropped", f"nothing was read for {self._slow_seconds:g} s")
@@ -93,9 +108,10 @@ class EventStream(EventSourceResponse):
         async with asyncio.timeout(self._slow_seconds):
             await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
-    async def _end(self, send: Send, kind: str, why: str) -> None:
+    async def _end(self, send: Send, kind: str, why: str, code: str | None = None) -> None:
         """Say why it ends, to whoever may still read it, and wait for nobody."""
-        data = json.dumps({"why": why, "after": _id(self._reached)}, separators=(",", ":"))
+        told = {"why": why, "after": _id(self._reached)} | ({} if code is None else {"code": code})
+        data = json.dumps(told, separators=(",", ":"))
         last: Message = {"type": "http.response.body", "body": f"event: {kind}\ndata: {data}\n\n".encode()}
         try:
             async with asyncio.timeout(1):
@@ -104,23 +120,26 @@ class EventStream(EventSourceResponse):
             return
 
 
-def stream_router(feed: Feed, figures: Figures, bounds: Bounds) -> APIRouter:
-    """Return the route of the event stream."""
+def stream_router(
+    feed: Feed, figures: Figures, bounds: Bounds, reads: JudgedReads, accounts_of: AccountsOf
+) -> APIRouter:
+    """Return the route of the event stream; `accounts_of` are those that an address holds."""
     router = APIRouter(tags=["events"])
 
     @router.get("/v1/events", response_class=Response, responses={200: {"content": {"text/event-stream": _EVENTS}}})
     async def events(
+        request: Request,
         topics: Annotated[
-            str,
+            str | None,
             Query(
                 pattern=f"^({_TOPIC})(,({_TOPIC}))*$",
                 max_length=100,
-                description="what to hear of, separated by commas",
+                description="what to hear of, separated by commas; without it, all that the asker may hear",
                 examples=["trades,settlements"],
             ),
-        ] = ",".join(Topic),
+        ] = None,
         account: Annotated[
-            int | None, Query(ge=0, description="of the trades, only those in which this account buys or sells")
+            int | None, Query(ge=0, lt=1 << 32, description="of the orders and trades, only those of this account")
         ] = None,
         after: Annotated[
             str | None, Query(max_length=40, description="go on after the event with this id; 0 is the beginning")
@@ -132,22 +151,19 @@ def stream_router(feed: Feed, figures: Figures, bounds: Bounds) -> APIRouter:
         """Stream what happens, as server-sent events: `order-accepted`, `order-cancelled` (orders); `trade` (trades);
         `gate-closed`, `session-cleared`, `session-settled` (sessions); `settlement` (settlements).
 
-        Each event is JSON in one line, durable before it is sent, and has an `id` to resume from. Orders of a session
-        that is not cleared are not shown: the event names the session and `receipt`, the keccak of the receipt's
-        signature, by which only its owner knows it. The stream ends with an event `dropped` for who does not read, and
-        `ended` when the server stops.
+        Sessions and settlements are for everybody; orders and trades for who may read one of their accounts, or the
+        audit trail. Each event is JSON in one line, durable before it is sent, and has an `id` to resume from. An order
+        is not shown: the event names the session and `receipt`, the keccak of the receipt's signature. The stream ends
+        with an event `dropped` for who does not read, and `ended` when the server stops, the session of the token is
+        over, or a grant was revoked; then it has a `code`.
         """
         if figures.streams >= bounds.most_streams:
             raise Overloaded("streams", bounds.most_streams)
-        chosen = frozenset(map(Topic, topics.split(",")))
-
-        def wanted(event: PublicEvent) -> bool:
-            return event.topic in chosen and (
-                account is None or event.topic is not Topic.TRADES or account in event.accounts
-            )
-
+        chosen = None if topics is None else frozenset(map(Topic, topics.split(",")))
+        audience = await asyncio.to_thread(audience_of, reads, accounts_of, request, chosen, account)
         begin = await feed.place(last_event_id or after)
-        return EventStream(feed.follow(begin, HEARTBEAT_SECONDS), wanted, begin, figures)
+        chunks = feed.follow(begin, HEARTBEAT_SECONDS)
+        return EventStream(chunks, audience.wants, begin, figures, recheck=audience.recheck)
 
     return router
 

@@ -10,6 +10,7 @@ from typing import Self
 from app.clock import Clock
 from app.founding import Founded, Keys
 from app.heartbeat import Heartbeat
+from app.standing import ChainStanding
 from app.storage import JOURNAL_FILE, STORE_FILE, Storage
 from contracts.chains import ChainPreset, preset_of, read_overrides
 from contracts.errors import NodeRefused, WrongChain
@@ -20,6 +21,9 @@ from exchange.effects.journal import Journal
 from exchange.market import Market
 from exchange.units import Nano
 from identity.address import Address
+from identity.effects.reads import JudgedReads
+from identity.effects.sign_ins import SignIns
+from identity.presentation import own_key
 from identity.registry import Registry
 from settlement.effects.indexer import Indexer
 from settlement.effects.settlement_contract import SettlementContract
@@ -81,6 +85,7 @@ class House:
     submitter: Submitter
     desk: Desk
     heartbeat: Heartbeat
+    reads: JudgedReads
     _closing: ExitStack
 
     def close(self) -> None:
@@ -194,6 +199,16 @@ def build(
 
         desk = Desk(journal, Market(), registry, credit, keys.receipts, clock)
         desk.open(founded.parameters)
+        access = storage.open_access()
+        stack.callback(access.close)
+        operators = frozenset({Address(submitter.address), founded.parameters.receipts})
+        reads = JudgedReads(
+            access,
+            SignIns(access, deployment.chain_id, clock, own_key(deployment.chain_id)),
+            ChainStanding(lambda: indexer.state, operators),
+            clock,
+        )
+        stack.callback(reads.close)
         return House(
             founded=founded,
             preset=preset,
@@ -205,5 +220,6 @@ def build(
             submitter=submitter,
             desk=desk,
             heartbeat=Heartbeat(desk, store, indexer, submitter, block_time, _catch_up(evm, submitter, preset)),
+            reads=reads,
             _closing=stack.pop_all(),
         )

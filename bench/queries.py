@@ -149,7 +149,7 @@ def main() -> None:
                 lambda turn: (turn % accounts + 2,),
             ),
             "a session's totals": (
-                lambda turn: session_document(sessions[keys[turn % len(keys)]], town.parameters, None),
+                lambda turn: session_document(sessions[keys[turn % len(keys)]], town.parameters, None, curves=True),
                 "SELECT sum(energy), sum(energy * rate), count(*) FROM trades WHERE session = ?",
                 lambda turn: (keys[turn % len(keys)].delivery_start,),
             ),

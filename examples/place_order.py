@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx2
 from eth_account import Account
+from eth_account.messages import encode_defunct
 
 
 def main() -> int:
@@ -32,6 +33,15 @@ def main() -> int:
     with httpx2.Client(base_url=options.url, timeout=10) as http:
         meta = http.get("/v1/meta").raise_for_status().json()
         holder = Account.from_key(key).address
+        # What an account holds is its holder's business: sign in, as a wallet would (EIP-4361).
+        challenge = http.post("/v1/sign-in/challenge", json={"address": holder}).raise_for_status().json()
+        place = http.base_url.netloc.decode()
+        assert challenge["message"].startswith(f"{place} wants you to sign in"), "never sign in elsewhere unasked"
+        signed = Account.sign_message(encode_defunct(text=challenge["message"]), key)
+        signed_in = {"message": challenge["message"], "signature": "0x" + bytes(signed.signature).hex()}
+        session = http.post("/v1/sign-in", json=signed_in).raise_for_status().json()
+        http.headers["Authorization"] = f"Bearer {session['token']}"
+
         account = http.get("/v1/accounts", params={"holder": holder}).raise_for_status().json()["accounts"][0]
         market = meta["parameters"]["market"]
         delivery_start = meta["open_deliveries"][0]

@@ -7,6 +7,7 @@ order be missing later.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.client.errors import AnswerMalformed, ProofUnsound, ReceiptUnsound, WrongExchange
 from app.public_events import receipt_name
@@ -15,9 +16,11 @@ from exchange.documents import hexed, receipt_from_document
 from exchange.errors import OrderMalformed
 from exchange.parameters import Parameters, from_document
 from exchange.receipt import Receipt
+from identity.access_errors import AccessRefused
 from identity.address import Address, to_text
 from identity.errors import IdentityRefused
 from identity.signature import recover
+from identity.siwe import parse
 from settlement.errors import ProofMalformed
 from settlement.proof import Proof, TradeProof, verify
 from settlement.proof_document import proof_from_document
@@ -122,6 +125,32 @@ def read_proof(document: Any, wanted: bytes, parameters: Parameters) -> Proof:
     if findings:
         raise ProofUnsound(findings)
     return proof
+
+
+def checked_challenge(document: Mapping[str, Any], url: str, who: Address, chain_id: int) -> str:
+    """Return the text that the exchange at `url` wants signed to sign in.
+
+    Raises `WrongExchange` where it is for another place, chain or address: whoever signs that signs in elsewhere, for
+    whoever asked.
+    """
+    try:
+        text = str(document["message"])
+        message = parse(text)
+    except (KeyError, AccessRefused) as error:
+        raise AnswerMalformed(f"this is nothing to sign in with: {error}") from error
+    places = {_place(url), _place(message.uri), _place(f"//{message.domain}")}
+    if len(places) > 1:
+        raise WrongExchange(f"the exchange at {url} wants a sign-in for {message.domain} ({message.uri}) signed")
+    if (message.address, message.chain_id) != (who, chain_id):
+        raise WrongExchange("the exchange wants a sign-in of somebody else, or for another chain, signed")
+    return text
+
+
+def _place(url: str) -> str:
+    """Return host and port of a URL; this machine is one place, whatever it is called."""
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname in {"localhost", "::1", "127.0.0.1"} else parts.hostname
+    return f"{host}:{parts.port or ''}"
 
 
 def read_object(document: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class AsyncMeritClient:
         self._own = http is None
         self._http = httpx2.AsyncClient(timeout=timeout) if http is None else http
         self._url = url.rstrip("/")
-        self._talks = Talks(key, expect or Expect(), patience or Patience(), secrets.randbits)
+        self._talks = Talks(self._url, key, expect or Expect(), patience or Patience(), secrets.randbits)
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -71,6 +71,36 @@ class AsyncMeritClient:
     async def get(self, path: str, **query: str | int) -> Document:
         """Read anything, such as `/v1/sessions/1-spot-1782000000`."""
         return await self._hold(self._talks.get(path, query))
+
+    async def sign_in(self) -> str:
+        """Sign in with the key, and return the token, for others to read with: this client signs in by itself."""
+        return await self._hold(self._talks.sign_in())
+
+    async def grant(
+        self,
+        *,
+        scope: str,
+        purpose: str,
+        until: int,
+        grantee: Address | None = None,
+        role: str | None = None,
+    ) -> Document:
+        """Let somebody read something of the key's: one reader, or the holders of a role. Raises `MalformedGrant`."""
+        return await self._hold(
+            self._talks.grant(scope=scope, purpose=purpose, until=until, grantee=grantee, role=role)
+        )
+
+    async def grants(self) -> Document:
+        """Return what the key granted (`given`), and what it was granted (`received`, `by_role`)."""
+        return await self._hold(self._talks.get("/v1/grants", {}))
+
+    async def revoke_grant(self, digest: bytes) -> Document:
+        """Take a grant back. Taking it back again is harmless."""
+        return await self._hold(self._talks.revoke_grant(digest))
+
+    async def reads(self, **query: str | int) -> Document:
+        """Return who read what of the key's, newest first, a page at a time."""
+        return await self._hold(self._talks.get("/v1/reads", query))
 
     async def order(
         self,
@@ -135,12 +165,14 @@ class AsyncMeritClient:
         """Yield events without end, each once; see `MeritClient.events`."""
         following = Following(topics, account, after)
         while True:
-            request = following.request()
+            request = following.request(await self._hold(self._talks.token()))
             try:
                 async with self._stream(request) as response:
                     if response.status_code != 200:
                         await response.aread()
-                        wait = following.refused(answer_of(response))
+                        answer = answer_of(response)
+                        over = self._talks.is_over(answer, request)
+                        wait = following.pause() if over else following.refused(answer)
                     else:
                         async for chunk in response.aiter_bytes():
                             for event in following.feed(chunk):
@@ -152,7 +184,13 @@ class AsyncMeritClient:
 
     def _stream(self, request: Request) -> Any:
         timeout = patient(self._http.timeout)
-        return self._http.stream(request.method, self._url + request.path, params=dict(request.query), timeout=timeout)
+        return self._http.stream(
+            request.method,
+            self._url + request.path,
+            params=dict(request.query),
+            headers=request.headers,
+            timeout=timeout,
+        )
 
     async def _hold(self, talk: Talk[T]) -> T:
         heard: Answer | Lost | None = None
@@ -170,7 +208,9 @@ class AsyncMeritClient:
             return None
         try:
             return answer_of(
-                await self._http.request(step.method, self._url + step.path, params=dict(step.query), json=step.body)
+                await self._http.request(
+                    step.method, self._url + step.path, params=dict(step.query), json=step.body, headers=step.headers
+                )
             )
         except httpx2.RequestError as error:
             return Lost(str(error) or type(error).__name__)

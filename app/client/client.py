@@ -50,7 +50,7 @@ class MeritClient:
         self._own = http is None
         self._http = httpx2.Client(timeout=timeout) if http is None else http
         self._url = url.rstrip("/")
-        self._talks = Talks(key, expect or Expect(), patience or Patience(), secrets.randbits)
+        self._talks = Talks(self._url, key, expect or Expect(), patience or Patience(), secrets.randbits)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -87,6 +87,36 @@ class MeritClient:
     def get(self, path: str, **query: str | int) -> Document:
         """Read anything, such as `/v1/sessions/1-spot-1782000000`."""
         return self._hold(self._talks.get(path, query))
+
+    def sign_in(self) -> str:
+        """Sign in with the key, and return the token, for others to read with: this client signs in by itself."""
+        return self._hold(self._talks.sign_in())
+
+    # Grants
+
+    def grant(
+        self,
+        *,
+        scope: str,
+        purpose: str,
+        until: int,
+        grantee: Address | None = None,
+        role: str | None = None,
+    ) -> Document:
+        """Let somebody read something of the key's: one reader, or the holders of a role. Raises `MalformedGrant`."""
+        return self._hold(self._talks.grant(scope=scope, purpose=purpose, until=until, grantee=grantee, role=role))
+
+    def grants(self) -> Document:
+        """Return what the key granted (`given`), and what it was granted (`received`, `by_role`)."""
+        return self._hold(self._talks.get("/v1/grants", {}))
+
+    def revoke_grant(self, digest: bytes) -> Document:
+        """Take a grant back. Taking it back again is harmless."""
+        return self._hold(self._talks.revoke_grant(digest))
+
+    def reads(self, **query: str | int) -> Document:
+        """Return who read what of the key's, newest first, a page at a time."""
+        return self._hold(self._talks.get("/v1/reads", query))
 
     # Orders
 
@@ -154,16 +184,20 @@ class MeritClient:
     ) -> Iterator[Event]:
         """Yield events without end, each once: a broken connection is taken up again where it broke.
 
+        Without `topics`, all that the key may hear; without a key, what is public.
+
         `after` is the id of an event seen before, "0" the beginning, none what comes from now on. Raises `Refused`.
         """
         following = Following(topics, account, after)
         while True:
-            request = following.request()
+            request = following.request(self._hold(self._talks.token()))
             try:
                 with self._stream(request) as response:
                     if response.status_code != 200:
                         response.read()
-                        wait = following.refused(answer_of(response))
+                        answer = answer_of(response)
+                        over = self._talks.is_over(answer, request)
+                        wait = following.pause() if over else following.refused(answer)
                     else:
                         for chunk in response.iter_bytes():
                             yield from following.feed(chunk)
@@ -174,7 +208,13 @@ class MeritClient:
 
     def _stream(self, request: Request) -> Any:
         timeout = patient(self._http.timeout)
-        return self._http.stream(request.method, self._url + request.path, params=dict(request.query), timeout=timeout)
+        return self._http.stream(
+            request.method,
+            self._url + request.path,
+            params=dict(request.query),
+            headers=request.headers,
+            timeout=timeout,
+        )
 
     def _hold(self, talk: Talk[T]) -> T:
         heard: Answer | Lost | None = None
@@ -192,7 +232,9 @@ class MeritClient:
             return None
         try:
             return answer_of(
-                self._http.request(step.method, self._url + step.path, params=dict(step.query), json=step.body)
+                self._http.request(
+                    step.method, self._url + step.path, params=dict(step.query), json=step.body, headers=step.headers
+                )
             )
         except httpx2.RequestError as error:
             return Lost(str(error) or type(error).__name__)

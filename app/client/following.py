@@ -37,11 +37,11 @@ class Following:
         self._failures = 0
         self._server_seconds = 2.0
 
-    def request(self) -> Request:
+    def request(self, token: str | None = None) -> Request:
         """Return what to ask for now, and forget what was read in part."""
         self._lines = _Lines()
         after: dict[str, str | int] = {} if self.last_id is None else {"after": self.last_id}
-        return Request("GET", "/v1/events", self._query | after)
+        return Request("GET", "/v1/events", self._query | after, token=token)
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Yield the events that a piece of the stream completes. Raises `AnswerMalformed`."""

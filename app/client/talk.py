@@ -21,12 +21,18 @@ _UNANSWERED = frozenset({502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send; `body` becomes JSON."""
+    """What to send; `body` becomes JSON. `token` is that of a session."""
 
     method: str
     path: str
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Any = None
+    token: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes along."""
+        return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass(frozen=True, slots=True)

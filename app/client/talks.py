@@ -7,6 +7,7 @@ from app.client.answers import (
     Acknowledged,
     Expect,
     Meta,
+    checked_challenge,
     read_acknowledged,
     read_meta,
     read_object,
@@ -14,34 +15,40 @@ from app.client.answers import (
     read_proof,
 )
 from app.client.errors import AnswerMalformed, ClientError, Refused
-from app.client.talk import Patience, Request, Talk, ask, document_of
+from app.client.talk import Answer, Patience, Request, Talk, ask, document_of
 from exchange.documents import hexed, order_to_document
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters
 from exchange.units import MicroPerKwh, Wh
 from identity.address import Address, parse_address, to_text
+from identity.effects.grant_document import grant_from_document
 from identity.errors import MalformedAddress
+from identity.grants import revocation_digest
 from identity.signature import Signer
+from identity.siwe import personal_digest
 from settlement.proof import Proof
 
 Document = dict[str, Any]
 
 _PAGE = 1_000
 _OUTDATED = frozenset({"orders-voided", "unknown-asset", "asset-not-current", "not-authorised"})
+_PUBLIC = frozenset({"/v1/meta", "/v1/health"})
 
 
 class Talks:
     """The talks of one client; they share what the exchange said of itself. `key` signs, and is none for a reader."""
 
     def __init__(
-        self, key: bytes | None, expect: Expect, patience: Patience, random_bits: Callable[[int], int]
+        self, url: str, key: bytes | None, expect: Expect, patience: Patience, random_bits: Callable[[int], int]
     ) -> None:
+        self.url = url
         self.signer = None if key is None else Signer(key)
         self.expect = expect
         self.patience = patience
         self.known: Meta | None = None
         self._random_bits = random_bits
         self._accounts: list[Document] | None = None
+        self._token: str | None = None
 
     # The exchange
 
@@ -53,6 +60,62 @@ class Talks:
     def rules(self) -> Talk[Meta]:
         """Return what the exchange said of itself before, or ask."""
         return self.known if self.known is not None else (yield from self.meta())
+
+    # Signing in
+
+    def token(self) -> Talk[str | None]:
+        """Return the token of the present session, having signed in if there was none; none without a key."""
+        if self._token is None and self.signer is not None:
+            return (yield from self.sign_in())
+        return self._token
+
+    def sign_in(self) -> Talk[str]:
+        """Sign in anew. Raises `WrongExchange` where what is to be signed is for another place than this one."""
+        signer, meta = self._must_sign(), (yield from self.rules())
+        asked = Request("POST", "/v1/sign-in/challenge", body={"address": to_text(signer.address)})
+        challenge = read_object(document_of((yield from ask(asked, self.patience))))
+        text = checked_challenge(challenge, self.url, signer.address, meta.parameters.domain.chain_id)
+        signature = hexed(signer.sign(personal_digest(text)))
+        signed = Request("POST", "/v1/sign-in", body={"message": text, "signature": signature})
+        token = read_object(document_of((yield from ask(signed, self.patience)))).get("token")
+        if not isinstance(token, str):
+            raise AnswerMalformed("the exchange signs in without a token")
+        self._token = token
+        return token
+
+    def is_over(self, answer: Answer, request: Request) -> bool:
+        """Say whether a request was refused because its session is over; then the next one signs in."""
+        if answer.status != 401 or request.token is None or request.token != self._token:
+            return False
+        self._token = None
+        return True
+
+    # Grants
+
+    def grant(
+        self, *, scope: str, purpose: str, until: int, grantee: Address | None, role: str | None
+    ) -> Talk[Document]:
+        """Let somebody read something. Raises `MalformedGrant`."""
+        signer, meta = self._must_sign(), (yield from self.rules())
+        document = {
+            "grantor": to_text(signer.address),
+            "grantee": None if grantee is None else to_text(grantee),
+            "role": role,
+            "purpose": purpose,
+            "scope": scope,
+            "until": until,
+            "salt": self._random_bits(64),
+        }
+        digest = grant_from_document(document).digest(meta.parameters.domain.separator())
+        request = Request("POST", "/v1/grants", body=document | {"signature": hexed(signer.sign(digest))})
+        return read_object(document_of((yield from ask(request, self.patience))))
+
+    def revoke_grant(self, digest: bytes) -> Talk[Document]:
+        """Take a grant back."""
+        meta = yield from self.rules()
+        signature = self._must_sign().sign(revocation_digest(digest, meta.parameters.domain.separator()))
+        request = Request("POST", f"/v1/grants/{hexed(digest)}/revocation", body={"signature": hexed(signature)})
+        return read_object(document_of((yield from ask(request, self.patience))))
 
     def get(self, path: str, query: Mapping[str, str | int]) -> Talk[Document]:
         """Read anything."""
@@ -185,7 +248,16 @@ class Talks:
                 return found
 
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Talk[Any]:
-        return document_of((yield from ask(Request("GET", path, query or {}), self.patience)))
+        """Read; with a key, signed in, and once more where the session was over."""
+        token = None if path in _PUBLIC else (yield from self.token())
+        try:
+            return document_of((yield from ask(Request("GET", path, query or {}, token=token), self.patience)))
+        except Refused as refused:
+            if refused.status != 401 or token is None:
+                raise
+        self._token = None
+        request = Request("GET", path, query or {}, token=(yield from self.token()))
+        return document_of((yield from ask(request, self.patience)))
 
     def _own_account(self, asset: str | None) -> Talk[Document]:
         """Return the account of the key that an asset is enrolled under, or else its first that has any."""

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from app.founding import ExchangeFileUnusable, Founded
 from app.output import Output
-from app.storage import JOURNAL_FILE, STORE_FILE, storage_of
+from app.storage import ACCESS_FILE, JOURNAL_FILE, STORE_FILE, storage_of
 from app.wiring import Places
 from exchange.effects.durable_file import sync_folder, write_durably
 from exchange.effects.journal import check_journal
-from exchange.effects.versioned import StorageUrlRefused
 from exchange.errors import JournalBroken
+from identity.effects.versioned import StorageUrlRefused
 
 
 def run(data: Path, to: Path, *, storage: str | None, as_json: bool) -> None:
@@ -30,12 +30,14 @@ def run(data: Path, to: Path, *, storage: str | None, as_json: bool) -> None:
     """
     output, source, copy = Output(as_json=as_json), storage_of(storage, data), Places(to)
     Founded.read(Places(data).exchange)
-    if source.journal is None or source.store is None:
+    if source.journal is None or source.store is None or source.access is None:
         raise StorageUrlRefused("this copies files; pg_dump takes journal and store of a server in one snapshot")
     if to.exists() and any(to.iterdir()):
         raise ExchangeFileUnusable(f"{to} is not empty")
     to.mkdir(parents=True, exist_ok=True)
     copied = [_copy_database(source.store, to / STORE_FILE)]
+    if source.access.exists():  # grants and reads hang on nothing else; an older exchange has none
+        copied.append(_copy_database(source.access, to / ACCESS_FILE))
     if Places(data).chain.exists():
         copied.append(_copy_recording(Places(data).chain, copy.chain))
     copied.append(_copy_database(source.journal, to / JOURNAL_FILE))

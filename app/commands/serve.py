@@ -23,6 +23,9 @@ from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
 from identity.effects.keystore import read_key
 
+SIGN_INS = Rate(10, 200)
+"""How often an address may sign in: a challenge and an answer count one each."""
+
 
 def run(
     data: Path,
@@ -37,6 +40,7 @@ def run(
     storage: str | None = None,
     rate_address: int,
     rate_account: int,
+    public_url: str | None,
     json_lines: bool,
     log_requests: bool,
 ) -> None:
@@ -79,8 +83,12 @@ def run(
         if local is not None:
             chain_url = stack.enter_context(DevnetServer(local, rpc_port)).url
         spare_the_book()
-        bounds = Bounds(address=Rate.of(rate_address), account=Rate.of(rate_account))
-        server = stack.enter_context(Serving(create_app(house, bounds), host=host, port=port))
+        bounds = Bounds(
+            address=Rate.of(rate_address), account=Rate.of(rate_account), sign_in=SIGN_INS if rate_address else None
+        )
+        server = stack.enter_context(Serving(create_app(house, bounds, public_url), host=host, port=port))
+        if public_url is None and host in {"0.0.0.0", "::"}:  # noqa: S104  # what people gave, not what we bind
+            output.say("warning: people sign in to what they reach this server by: name it with --public-url")
         heart = HeartbeatThread(house.heartbeat, house.desk, before=before)
         heart.start()
         stack.callback(heart.stop)

@@ -282,7 +282,7 @@ def _prepare(path: Path) -> None:
     from sqlalchemy.exc import DBAPIError
 
     from exchange.effects.journal_tables import JOURNAL
-    from exchange.effects.versioned import VersionUnknown, open_engine
+    from identity.effects.versioned import VersionUnknown, open_engine
 
     engine = open_engine(f"sqlite:///{path}")
     try:

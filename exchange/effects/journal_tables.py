@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, LargeBinary, MetaData, Table, Text, insert
 
 from exchange.effects.entries import GENESIS
-from exchange.effects.versioned import Versioned
+from identity.effects.versioned import Versioned
 
 METADATA = MetaData()
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Response
+from fastapi import APIRouter, Body, Path, Request, Response
 from pydantic import SkipValidation
 
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from exchange.effects.desk import Desk
 from exchange.effects.intake import ProblemOf, Submit, take, take_all
+from exchange.effects.readable import judge_order
 from exchange.effects.schema import (
     HASH_PATTERN,
     BatchResults,
@@ -26,6 +27,7 @@ from exchange.effects.schema import (
 )
 from exchange.effects.typed_data import cancellation_typed_data, order_typed_data
 from exchange.effects.views import Document, order_document, view_order
+from identity.effects.reads import Reads
 from identity.signature import compact
 
 SettlementOf = Callable[[SessionKey], Document | None]
@@ -35,7 +37,7 @@ Digest = Annotated[str, Path(pattern=HASH_PATTERN, description="the order's dige
 
 
 def order_router(
-    desk: Desk, *, settlement_of: SettlementOf, problem_of: ProblemOf, submit: Submit | None = None
+    desk: Desk, *, settlement_of: SettlementOf, problem_of: ProblemOf, reads: Reads, submit: Submit | None = None
 ) -> APIRouter:
     """Return the routes for orders; `submit` is how they are handed in, if not straight to the desk."""
     hand_in = desk.submit_soon if submit is None else submit
@@ -69,9 +71,13 @@ def order_router(
         }
 
     @router.get("/{digest}", response_model=OrderOut)
-    def order(digest: Digest) -> Document:
-        """Return an order with everything that happened to it, and why it was matched or not."""
+    def order(digest: Digest, request: Request) -> Document:
+        """Return an order with everything that happened to it, and why it was matched or not.
+
+        For its account, its signer, and who was granted the account; once it is cleared, for readers of the book.
+        """
         name = raw(digest)
+        judge_order(desk, reads, request, name)
         view = desk.look(lambda market, trades: view_order(market, trades, name))
         return order_document(view, settlement_of(view.session.key))
 

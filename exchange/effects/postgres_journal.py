@@ -19,9 +19,9 @@ from exchange.effects.entries import GENESIS, Damage, Entry, Row
 from exchange.effects.group_commit import GroupCommit
 from exchange.effects.journal_tables import ENTRIES, HEAD, JOURNAL
 from exchange.effects.reading import Head, damages, replay
-from exchange.effects.versioned import VersionUnknown, open_engine
 from exchange.errors import JournalBroken, JournalInUse, NotTheSequencer
 from exchange.events import Event
+from identity.effects.versioned import VersionUnknown, open_engine
 
 _ROWS_AT_ONCE = 1_000
 

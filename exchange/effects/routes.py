@@ -13,6 +13,7 @@ from exchange.effects.typed_data import domain_document, type_strings
 from exchange.effects.views import Document
 from exchange.parameters import Parameters
 from identity.address import to_text
+from identity.effects.reads import Reads
 
 __all__ = ["ProblemOf", "SettlementOf", "exchange_router", "meta_router"]
 
@@ -24,16 +25,19 @@ def exchange_router(
     version: str,
     settlement_of: SettlementOf,
     problem_of: ProblemOf,
+    reads: Reads,
     submit: Submit | None = None,
 ) -> APIRouter:
     """Return every route of this room; `name` and `version` are the product's.
 
-    `submit` is how orders are handed in, if not straight to the desk.
+    `reads` judges what is not public. `submit` is how orders are handed in, if not straight to the desk.
     """
     router = APIRouter()
-    router.include_router(order_router(desk, settlement_of=settlement_of, problem_of=problem_of, submit=submit))
-    router.include_router(session_router(desk, settlement_of=settlement_of))
-    router.include_router(trade_router(desk))
+    router.include_router(
+        order_router(desk, settlement_of=settlement_of, problem_of=problem_of, reads=reads, submit=submit)
+    )
+    router.include_router(session_router(desk, settlement_of=settlement_of, reads=reads))
+    router.include_router(trade_router(desk, reads=reads))
     router.include_router(meta_router(desk, name=name, version=version))
     return router
 

@@ -274,9 +274,9 @@ class NamelessBook(BaseModel):
 
 
 class SessionOut(SessionSummary):
-    """A session with its book and its clearing, both none before it is cleared."""
+    """A session with its book, where it may be read, and its clearing; both none before it is cleared."""
 
-    book: NamelessBook | None
+    book: NamelessBook | None = Field(description="none for who may not read it, and before it is cleared")
     clearing: dict[str, Any] | None
     settlement: dict[str, Any] | None = Field(description="what the chain holds of it, as far as that is known here")
 

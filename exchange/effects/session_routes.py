@@ -10,12 +10,14 @@ from exchange.effects.cursor import read_session_cursor, session_cursor
 from exchange.effects.desk import Desk
 from exchange.effects.order_routes import SettlementOf
 from exchange.effects.paging import Limit, link_next
+from exchange.effects.readable import book_item, curves_item
 from exchange.effects.schema import SessionOut, SessionPage
 from exchange.effects.trade_index import TradeIndex
 from exchange.effects.views import Document, read_session_name, session_document, summary_document
 from exchange.market import Market, Session
 from exchange.parameters import Parameters
 from exchange.session import SessionState
+from identity.effects.reads import Reads
 
 SessionName = Annotated[
     str,
@@ -27,8 +29,8 @@ SessionName = Annotated[
 ]
 
 
-def session_router(desk: Desk, *, settlement_of: SettlementOf) -> APIRouter:
-    """Return the routes for sessions."""
+def session_router(desk: Desk, *, settlement_of: SettlementOf, reads: Reads) -> APIRouter:
+    """Return the routes for sessions: totals, prices and roots are for everybody, the book for who may read it."""
     router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
     @router.get("", response_model=SessionPage)
@@ -59,22 +61,30 @@ def session_router(desk: Desk, *, settlement_of: SettlementOf) -> APIRouter:
         return {"sessions": found[:limit], "next": following}
 
     @router.get("/{session}", response_model=SessionOut)
-    def session(session: SessionName) -> Document:
-        """Return a session; its orders (without names) and its clearing are shown once it is cleared."""
+    def session(session: SessionName, request: Request) -> Document:
+        """Return a session, and its clearing once it is cleared.
+
+        Its orders without names (`book`), and the names of those left out, only for who may read the aggregate of its
+        node or its book.
+        """
         key = read_session_name(session)
 
         def copy(market: Market, _: TradeIndex) -> tuple[Session, Parameters]:
             return replace(market.session(key)), market.parameters
 
         copied, parameters = desk.look(copy)
-        return session_document(copied, parameters, settlement_of(key))
+        wanted = copied.cleared is not None and reads.may(request, curves_item(key))
+        return session_document(copied, parameters, settlement_of(key), curves=wanted)
 
     @router.get("/{session}/book")
-    def book(session: SessionName) -> Document:
+    def book(session: SessionName, request: Request) -> Document:
         """Return the published book: all that was ordered, taken back and cleared, as an audit needs it.
 
-        The book of a session that is not cleared is nobody's business: 409 session-not-cleared.
+        For who was granted it, or the audit trail. The book of a session that is not cleared is nobody's business:
+        409 session-not-cleared.
         """
-        return desk.book(read_session_name(session)).to_document()
+        key = read_session_name(session)
+        reads.judge(request, book_item(key))
+        return desk.book(key).to_document()
 
     return router

@@ -8,11 +8,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from exchange.effects.cursor import read_trade_cursor, trade_cursor
 from exchange.effects.desk import Desk
 from exchange.effects.paging import Limit, link_next
+from exchange.effects.readable import book_item, judge_trade
 from exchange.effects.schema import HASH_PATTERN, TradeOut, TradePage, raw
 from exchange.effects.views import Document, read_session_name, trade_document
+from identity.access import TRAIL, Item, account_scope
+from identity.effects.reads import Reads
 
 
-def trade_router(desk: Desk) -> APIRouter:
+def trade_router(desk: Desk, *, reads: Reads) -> APIRouter:
     """Return the routes for trades."""
     router = APIRouter(prefix="/v1/trades", tags=["trades"])
 
@@ -21,12 +24,19 @@ def trade_router(desk: Desk) -> APIRouter:
         request: Request,
         response: Response,
         session: Annotated[str | None, Query(max_length=64, description="a session's number or name")] = None,
-        account: Annotated[int | None, Query(ge=0, description="buyer or seller")] = None,
+        account: Annotated[int | None, Query(ge=0, lt=1 << 32, description="buyer or seller")] = None,
         cursor: Annotated[str | None, Query(max_length=100)] = None,
         limit: Limit = 100,
     ) -> Document:
-        """List trades by session, then leaf. A session with this name but no trades gives none."""
+        """List trades by session, then leaf. A session with this name but no trades gives none.
+
+        Those of an account for whose it is, those of a session for who may read its book, all for who may read the
+        audit trail.
+        """
         key = None if session is None else read_session_name(session)
+        scopes = [] if account is None else [account_scope(account)]
+        scopes += [] if key is None else book_item(key).scopes
+        reads.judge(request, Item(tuple(scopes) or (TRAIL,)))
         after = None if cursor is None else read_trade_cursor(cursor)
         found = desk.look(
             lambda _, index: list(islice(index.listed(account=account, session=key, after=after), limit + 1))
@@ -36,11 +46,13 @@ def trade_router(desk: Desk) -> APIRouter:
         return {"trades": [trade_document(record) for record in found[:limit]], "next": following}
 
     @router.get("/{leaf}", response_model=TradeOut)
-    async def trade(
+    def trade(
+        request: Request,
         leaf: Annotated[str, Path(pattern=HASH_PATTERN, description="the trade's leaf, its name")],
     ) -> Document:
-        """Return one trade."""
+        """Return one trade, for its parties and for who may read the book."""
         name = raw(leaf)
-        return trade_document(await desk.look_soon(lambda _, index: index.find(name)))
+        judge_trade(desk, reads, request, name)
+        return trade_document(desk.look(lambda _, index: index.find(name)))
 
     return router

@@ -175,8 +175,10 @@ def summary_document(session: Session, terms: Terms) -> Document:
     }
 
 
-def session_document(session: Session, parameters: Parameters, settlement: Document | None) -> Document:
-    """Return a session with its book without names and its clearing, once there is one.
+def session_document(
+    session: Session, parameters: Parameters, settlement: Document | None, *, curves: bool
+) -> Document:
+    """Return a session with its clearing, once there is one; with `curves` also its book without names.
 
     `session` is a copy; the orders of a cleared session no longer change, those of an open one are not looked at.
     """
@@ -187,10 +189,11 @@ def session_document(session: Session, parameters: Parameters, settlement: Docum
         clearing, excluded = cleared.clearing, dict(cleared.excluded)
         standing = [order for order in session.live() if order.digest not in excluded]
         resting = sorted((resting_order(order, parameters) for order in standing), key=lambda entry: entry.merit)
-        document["book"] = {
-            "bids": _nameless(resting, Side.BID, clearing),
-            "offers": _nameless(resting, Side.OFFER, clearing),
-        }
+        if curves:
+            document["book"] = {
+                "bids": _nameless(resting, Side.BID, clearing),
+                "offers": _nameless(resting, Side.OFFER, clearing),
+            }
         document["clearing"] = {
             "rate_micro_per_kwh": clearing.rate,
             "low_micro_per_kwh": clearing.low,
@@ -200,8 +203,10 @@ def session_document(session: Session, parameters: Parameters, settlement: Docum
             "value_nano": sum(trade.value for trade in clearing.trades),
             "fee_nano": sum(trade.fee for trade in clearing.trades),
             "trades": len(clearing.trades),
-            "excluded": [{"order": hexed(digest), "code": code} for digest, code in cleared.excluded],
-            "lapsed": [hexed(digest) for digest in clearing.lapsed],
+            "excluded": [{"order": hexed(digest), "code": code} for digest, code in cleared.excluded]
+            if curves
+            else None,
+            "lapsed": [hexed(digest) for digest in clearing.lapsed] if curves else None,
             "parameters": hexed(cleared.parameters),
         }
     return document

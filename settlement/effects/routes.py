@@ -10,7 +10,10 @@ from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from exchange.effects.paging import Limit, link_next
 from exchange.units import Nano
+from identity.access import Item, account_scope, session_scope
+from identity.access_errors import NotGranted
 from identity.address import parse_address, to_text
+from identity.effects.reads import Reads
 from settlement.batch import Batch, seal
 from settlement.chain_state import ChainState
 from settlement.effects.statement_page import page_of
@@ -36,13 +39,17 @@ def settlement_router(
     reserved: Callable[[int], Nano],
     book_of_trade: Callable[[bytes], Book],
     book_of_order: Callable[[bytes], Book],
+    reads: Reads,
+    judge_trade: Callable[[Request, bytes], None],
+    judge_order: Callable[[Request, bytes], None],
     link: Link | None = None,
 ) -> APIRouter:
     """Return every route of this room.
 
     `state` is what the chain adds up to, `reserved` what an account's open orders and unsettled trades can cost it;
-    `book_of_trade` and `book_of_order` find the published book of a cleared session by a leaf or a digest. `link` says
-    where people can look at a transaction.
+    `book_of_trade` and `book_of_order` find the published book of a cleared session by a leaf or a digest. `reads`
+    judges what is not public, `judge_trade` and `judge_order` do so for a trade by its leaf and an order by its digest.
+    `link` says where people can look at a transaction.
     """
     router = APIRouter(prefix="/v1")
 
@@ -61,18 +68,25 @@ def settlement_router(
 
     @router.get("/batches/{session}/{part}", tags=["settlement"])
     def batch(
-        session: Annotated[int, Path(ge=0, lt=1 << 80)], part: Annotated[int, Path(ge=0, lt=1 << 16)]
+        request: Request,
+        session: Annotated[int, Path(ge=0, lt=1 << 80)],
+        part: Annotated[int, Path(ge=0, lt=1 << 16)],
     ) -> Document:
-        """Return one batch with its transaction, and the calldata that settled it."""
+        """Return one batch with its transaction; for who may read the session's book, the calldata that settled it."""
         found = store.batch(session, part)
         if found is None:
             raise UnknownBatch(session, part)
-        return {**batch_document(found, link), "calldata": hexed(found.calldata)}
+        shown = reads.may(request, Item((session_scope(session),)))
+        return {**batch_document(found, link), "calldata": hexed(found.calldata) if shown else None}
 
     @router.get("/proofs/trades/{leaf}", tags=["proofs"])
-    def proof_of_trade(leaf: HASH) -> Document:
-        """Return the proof that money moved for a trade: anybody can check it against any node, without this server."""
+    def proof_of_trade(request: Request, leaf: HASH) -> Document:
+        """Return the proof that money moved for a trade: anybody can check it against any node, without this server.
+
+        It holds the trade, so it is for its parties and who may read the book; whom they show it to is theirs to say.
+        """
         wanted = bytes.fromhex(leaf[2:])
+        judge_trade(request, wanted)
         book = book_of_trade(wanted)
         batch = next(batch for batch in seal(book) if any(trade.leaf() == wanted for trade in batch.trades))
         transaction, block = _place(store, batch)
@@ -80,9 +94,13 @@ def settlement_router(
         return proof_to_document(prove_trade(batch, wanted, domain=domain, transaction=transaction, block_number=block))
 
     @router.get("/proofs/orders/{digest}", tags=["proofs"])
-    def proof_of_order(digest: HASH) -> Document:
-        """Return the proof that an order stands in the committed set of its session, matched or not."""
+    def proof_of_order(request: Request, digest: HASH) -> Document:
+        """Return the proof that an order stands in the committed set of its session, matched or not.
+
+        For whose order it is and who may read the book.
+        """
         wanted = bytes.fromhex(digest[2:])
+        judge_order(request, wanted)
         book = book_of_order(wanted)
         batch = seal(book)[0]
         transaction, block = _place(store, batch)
@@ -96,17 +114,28 @@ def settlement_router(
         cursor: Annotated[int, Query(ge=0, lt=1 << 32, description="the last account seen")] = 0,
         limit: Limit = 100,
     ) -> Document:
-        """List the accounts of a holder, by number; the next page begins after `next`."""
-        held = [account.number for account in state().registry.accounts_of(parse_address(holder))]
+        """List the accounts of a holder, by number; the next page begins after `next`.
+
+        To others than the holder, those they may read.
+        """
+        whose, who = parse_address(holder), reads.reader(request)
+        held = [account.number for account in state().registry.accounts_of(whose)]
+        if whose != who:
+            held = [number for number in held if reads.may(request, Item((account_scope(number),)))]
+            if not held:
+                raise NotGranted(f"what {holder} holds")
         found = [number for number in held if number > cursor]
         following = found[limit - 1] if len(found) > limit else None
         link_next(request, response, following)
+        if whose == who:
+            reads.judge(request, *(Item((account_scope(number),)) for number in found[:limit]))
         documents = [account_document(state(), number, reserved) for number in found[:limit]]
         return {"accounts": documents, "next": following}
 
     @router.get("/accounts/{number}", tags=["accounts"])
-    def account(number: ACCOUNT) -> Document:
+    def account(request: Request, number: ACCOUNT) -> Document:
         """Return what an account has, what of it is reserved, and the assets enrolled under it."""
+        reads.judge(request, Item((account_scope(number),)))
         return account_document(state(), number, reserved)
 
     @router.get("/accounts/{number}/statement", tags=["accounts"])
@@ -124,6 +153,7 @@ def settlement_router(
 
         The sums are those of all lines, on every page; `next` is the cursor of the next page.
         """
+        reads.judge(request, Item((account_scope(number),)))
         if number not in state().registry.accounts:
             raise UnknownAccount(number)
         lines = statements().lines(number, begin, end)

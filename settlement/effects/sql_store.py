@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from exchange.effects.versioned import VersionUnknown, open_engine, writing
+from identity.effects.versioned import VersionUnknown, open_engine, writing
 from settlement.effects.errors import BatchConflict, LeaseLost, StoreBroken, StoreOfAnotherChain, StoreTooNew
 from settlement.effects.fact_document import from_json, kind_of, to_json
 from settlement.effects.store import Attempt, Checkpoint, Lease, StoredBatch, StoredFact

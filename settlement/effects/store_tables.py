@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from exchange.effects.versioned import Versioned
+from identity.effects.versioned import Versioned
 
 METADATA = MetaData()
 

@@ -23,6 +23,7 @@ from exchange.errors import Overloaded, TooManyRequests
 from exchange.market import Market
 from tests.actors import OPERATOR
 from tests.exchange import street
+from tests.simulators.everybody import Everybody
 
 
 @pytest.fixture
@@ -179,7 +180,13 @@ def test_an_order_beyond_the_rate_is_a_problem_with_the_time_to_come_again(desk,
     install(app)
     app.include_router(
         exchange_router(
-            desk, name="Merit", version="0", settlement_of={}.get, problem_of=problem_of, submit=stile.submit
+            desk,
+            name="Merit",
+            version="0",
+            settlement_of={}.get,
+            problem_of=problem_of,
+            reads=Everybody(),
+            submit=stile.submit,
         )
     )
     client = TestClient(app)

@@ -46,7 +46,7 @@ def desk(journal, clock):
 def sources(desk):
     return Sources(
         session=lambda key: desk.look(lambda market, _: market.session(key)),
-        receipt=lambda digest: desk.look(lambda market, _: market.session_of(digest).orders[digest].receipt),
+        order=lambda digest: desk.look(lambda market, _: market.session_of(digest).orders[digest]),
         settlement=lambda _: {"batches": [{"state": "final"}]},
     )
 
@@ -116,7 +116,7 @@ def test_an_order_in_an_open_session_is_known_to_its_owner_and_to_nobody_else(jo
         assert told.keys() == {"session", "session_name", "at", "receipt"}
         assert told["receipt"] == receipt_name(taken.accepted.receipt)
         assert street.digest_of(order).hex() not in event.data
-        assert event.accounts == ()
+        assert event.accounts == (taken.accepted.account,), "only whose account it is will hear of it"
     assert keccak(street.digest_of(order)).hex() not in accepted.data, "guessing the order does not help"
 
 
@@ -226,7 +226,7 @@ def test_a_follower_of_a_process_that_lags_behind_its_journal_waits_for_it(journ
         return sources.session(key)
 
     async def story():
-        feed = feed_of(journal, Sources(session, sources.receipt, sources.settlement))
+        feed = feed_of(journal, Sources(session, sources.order, sources.settlement))
         early = await read(feed, Place(0, EVERY_PART), 6)
         behind[0] = False
         return early + await read(feed, early[-1].place, 1)

@@ -13,7 +13,7 @@ from app.community import read_community
 from app.founding import Keys, found
 from app.storage import storage_of
 from app.wiring import Places
-from bench.kill import STREET, Load, Server, Told, check_answers, wait_until_settled
+from bench.kill import STREET, Load, Server, Told, as_operator, check_answers, wait_until_settled
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
 from contracts.rpc_evm import RpcEvm
@@ -77,7 +77,8 @@ def test_when_the_one_that_decides_is_killed_the_other_goes_on_and_nothing_is_lo
         assert (answer.status_code, answer.json()["code"]) == (503, "not-the-sequencer")
         assert answer.headers["Retry-After"] == "1"
         digest = next(iter(told.receipts))
-        until(lambda: httpx2.get(f"{following}/v1/orders/{digest}").status_code == 200)
+        reader = as_operator(following)
+        until(lambda: httpx2.get(f"{following}/v1/orders/{digest}", headers=reader).status_code == 200)
 
         first.kill()
         load.stop()

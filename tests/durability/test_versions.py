@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from exchange.effects.journal import VERSION
 from exchange.effects.journal_tables import JOURNAL
-from exchange.effects.versioned import StorageUrlRefused, open_engine, writing
+from identity.effects.access_tables import ACCESS
+from identity.effects.versioned import StorageUrlRefused, open_engine, writing
 from settlement.effects.sql_store import SqlStore
 from settlement.effects.store import Attempt, Checkpoint
 from settlement.effects.store_tables import STORE
@@ -18,7 +19,7 @@ from settlement.lifecycle import State
 from tests.settlement.effects.test_store import FACTS, checkpoint, sealed, seen
 from tests.storage_kinds import KINDS
 
-EACH = pytest.mark.parametrize("versioned", [JOURNAL, STORE], ids=["journal", "store"])
+EACH = pytest.mark.parametrize("versioned", [JOURNAL, STORE, ACCESS], ids=["journal", "store", "access"])
 
 
 @pytest.fixture(params=KINDS)

@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx2
+
 from app.clock import SetClock
 from app.demo import Day, prepare
 from app.founding import Founded, Keys, member_key
@@ -20,7 +22,9 @@ from contracts.local_evm import LocalEvm
 from exchange.effects.desk import Taken
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.units import MicroPerKwh, Wh
-from identity.signature import sign
+from identity.address import to_text
+from identity.signature import address_of, sign
+from identity.siwe import personal_digest
 
 VILLAGE = Path(__file__).parent / "village" / "village.toml"
 FIRST = 1_782_021_600
@@ -130,3 +134,23 @@ def running(folder: Path, now: int) -> Iterator[Running]:
         Serving(create_app(exchange.house)) as server,
     ):
         yield replace(exchange, url=server.url, chain_url=chain.url)
+
+
+def token_of(url: str, key: bytes) -> str:
+    """Sign in with a key, as a wallet does, and return the token."""
+    with httpx2.Client(base_url=url, timeout=30) as client:
+        asked = {"address": to_text(address_of(key))}
+        text = client.post("/v1/sign-in/challenge", json=asked).raise_for_status().json()["message"]
+        signature = "0x" + sign(personal_digest(text), key).hex()
+        answer = client.post("/v1/sign-in", json={"message": text, "signature": signature}).raise_for_status()
+        return str(answer.json()["token"])
+
+
+def reader_of(url: str, key: bytes) -> dict[str, str]:
+    """Sign in with a key, and return the headers to read with."""
+    return {"Authorization": f"Bearer {token_of(url, key)}"}
+
+
+def operator_of(url: str) -> dict[str, str]:
+    """Sign in as the exchange's operator, who reads books, accounts and the trail by office."""
+    return reader_of(url, Keys.devnet().operator)

@@ -15,7 +15,7 @@ from exchange.effects.desk import Taken
 from settlement.lifecycle import State
 from tests.contracts.evm.anvil import CHAIN_ID, FORKS, running_anvil
 from tests.contracts.evm.bell import ask
-from tests.e2e.day import FIRST, LEAD_SECONDS, PERIOD_SECONDS, VILLAGE, order_of, signed_by
+from tests.e2e.day import FIRST, LEAD_SECONDS, PERIOD_SECONDS, VILLAGE, operator_of, order_of, signed_by
 
 pytestmark = pytest.mark.anvil
 
@@ -102,7 +102,7 @@ def test_a_village_is_founded_trades_settles_and_is_audited_and_proved_over_json
     with Serving(create_app(village.house)) as server, Client(base_url=server.url) as client:
         (listed, *_) = client.get("/v1/batches").json()["batches"]
         assert listed["tx_link"] == f"http://127.0.0.1:5100/tx/{listed['tx_hash']}"
-        proof = client.get(f"/v1/proofs/trades/0x{leaves[-1].hex()}").json()
+        proof = client.get(f"/v1/proofs/trades/0x{leaves[-1].hex()}", headers=operator_of(server.url)).json()
     village.house.close()
 
     audited = merit("audit", tmp_path / "village", "--rpc", url, "--json")

@@ -256,9 +256,14 @@ def test_a_receipt_that_is_worth_nothing_is_not_believed(connect, lie):
         client.submit(client.order(Side.BID, 500, 250_000))
 
 
-def test_who_has_no_key_only_reads(connect):
+def test_who_has_no_key_only_reads_what_is_public(connect):
     reader = connect()
-    assert reader.trades(session=f"7-spot-{LAST}")
+    session = reader.get(f"/v1/sessions/7-spot-{LAST}")
+    assert session["clearing"]["trades"]
+    assert session["book"] is None
+    with pytest.raises(Refused) as refused:
+        reader.trades(session=f"7-spot-{LAST}")
+    assert (refused.value.status, refused.value.code) == (401, "not-signed-in")
     with pytest.raises(ClientError, match="has no key"):
         reader.order(Side.BID, 500, 250_000)
     with pytest.raises(ClientError, match="has no key"):
@@ -320,7 +325,7 @@ def test_clients_of_several_keys_share_what_is_known(connect):
 
 def test_a_statement_has_all_its_lines_however_many_pages_there_are(connect, exchange):
     account = exchange.founded.member("utility").account
-    client = connect()
+    client = connect("utility")
     whole = client.statement(account)
     assert len(whole["lines"]) > 10
     lines, cursor = [], {}
@@ -336,7 +341,7 @@ def test_a_statement_has_all_its_lines_however_many_pages_there_are(connect, exc
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "=", "é", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"])
 def test_a_statement_does_not_go_on_from_anywhere(connect, cursor):
     with pytest.raises(Refused) as refused:
-        connect().get("/v1/accounts/3/statement", cursor=cursor)
+        connect("utility").get("/v1/accounts/2/statement", cursor=cursor)
     assert refused.value.code == "malformed-cursor"
 
 
@@ -354,8 +359,8 @@ def test_trades_are_proved_and_the_chain_agrees(connect, exchange):
 
 
 def test_a_proof_that_leads_elsewhere_does_not_hold_on_chain(connect, exchange):
-    client = connect()
-    trade = client.trades()[0]
+    client = connect("utility")
+    trade = client.trades(account=2)[0]
     proof = client.proof_of_trade(bytes.fromhex(trade["leaf"][2:]))
     moved = replace(proof, place=replace(proof.place, parameters=b"\1" * 32))
     with pytest.raises(ProofUnsound, match="the contract holds"):
@@ -385,21 +390,23 @@ def test_a_proof_that_was_changed_is_not_believed(connect, lie):
             lie(document)
         return status, document
 
-    client = connect(change=change)
+    client = connect("utility", change=change)
     with pytest.raises(ProofUnsound):
-        client.proof_of_trade(bytes.fromhex(client.trades()[0]["leaf"][2:]))
+        client.proof_of_trade(bytes.fromhex(client.trades(account=2)[0]["leaf"][2:]))
 
 
 def test_the_proof_of_another_trade_is_not_believed(connect):
-    first, other = connect().trades()[:2]
-    swapped = connect().get(f"/v1/proofs/trades/{other['leaf']}")
-    client = connect(change=lambda path, status, document: (status, swapped if "/proofs/" in path else document))
+    first, other = connect("utility").trades(account=2)[:2]
+    swapped = connect("utility").get(f"/v1/proofs/trades/{other['leaf']}")
+    client = connect(
+        "utility", change=lambda path, status, document: (status, swapped if "/proofs/" in path else document)
+    )
     with pytest.raises(ProofUnsound, match="not of"):
         client.proof_of_trade(bytes.fromhex(first["leaf"][2:]))
 
 
 def test_events_are_followed_from_where_one_was(connect):
-    client = connect()
+    client = connect("utility")
     events = client.events(["trades"], after="0")
     first, second, third = (next(events) for _ in range(3))
     assert [next(client.events(["trades"], after=event.id)) for event in (first, second)] == [second, third]

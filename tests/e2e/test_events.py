@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from functools import lru_cache
 
 import httpx2
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from app.bounds import Bounds
 from app.client.client import MeritClient
 from app.client.following import Following
-from app.founding import member_key
+from app.founding import Keys, member_key
 from app.server import Serving, create_app
 from exchange.documents import order_to_document
-from tests.e2e.day import LEAD_SECONDS, NEXT, PERIODS, order_of, running, signed_by
+from tests.e2e.day import LEAD_SECONDS, NEXT, PERIODS, operator_of, order_of, running, signed_by
 
 OPENED = NEXT - 2_000
 
@@ -31,8 +32,15 @@ def standing(played, tmp_path_factory):
         yield exchange
 
 
+@lru_cache(maxsize=64)
+def as_operator(url):
+    """The operator may hear everything."""
+    return operator_of(url)
+
+
 def stream_until(url, query, enough, *, headers=None, cut_after=None):
-    """Read events until there are enough, or so many bytes were read; return them and the last id."""
+    """Read events as the operator until there are enough, or so many bytes were read; return them and the last id."""
+    headers = as_operator(url) | (headers or {})
     following, events, size = Following((), None, None), [], 0
     with (
         httpx2.Client(base_url=url, timeout=30) as client,
@@ -60,7 +68,7 @@ def test_the_days_events_agree_with_the_day(standing, played):
     assert kinds.count("trade") == played.day.chain.trades
     settled = [event.data for event in events if event.kind == "settlement"]
     assert all(batch["state"] == "final" and batch["tx_hash"] for data in settled for batch in data["batches"])
-    with httpx2.Client(base_url=standing.url) as client:
+    with httpx2.Client(base_url=standing.url, headers=as_operator(standing.url)) as client:
         trades = client.get("/v1/trades", params={"limit": 1000}).json()["trades"]
     assert [
         {**trade, "at": event.data["at"]}
@@ -106,7 +114,7 @@ def test_only_what_was_asked_for_is_streamed(standing):
     ],
 )
 def test_a_stream_that_cannot_be_is_refused(standing, query, code):
-    answer = httpx2.get(f"{standing.url}/v1/events", params=query)
+    answer = httpx2.get(f"{standing.url}/v1/events", params=query, headers=as_operator(standing.url))
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
@@ -148,7 +156,7 @@ def test_a_follower_goes_on_over_a_restart_and_gets_every_event_once(copy):
         began = exchange.house.journal.sequence
 
         def follow():
-            with MeritClient(exchange.url) as client:
+            with MeritClient(exchange.url, Keys.devnet().operator) as client:
                 for event in client.events(after=str(began)):
                     seen.append(event)
                     if event.kind == "settlement":

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from exchange.documents import hexed
-from tests.e2e.day import LAST, running
+from tests.e2e.day import LAST, operator_of, running
 
 TESTS = Path(__file__).parents[1]
 NODE = TESTS / "node"
@@ -29,7 +29,10 @@ def judge(*arguments: object, stdin: str = "") -> "subprocess.CompletedProcess[s
 @pytest.fixture(scope="module")
 def proofs(played, tmp_path_factory):
     folder = played.copy(tmp_path_factory.mktemp("node") / "copy")
-    with running(folder, LAST) as exchange, httpx2.Client(base_url=exchange.url) as client:
+    with (
+        running(folder, LAST) as exchange,
+        httpx2.Client(base_url=exchange.url, headers=operator_of(exchange.url)) as client,
+    ):
         trades = client.get("/v1/trades", params={"limit": 5}).json()["trades"]
         paths = [f"trades/{trade['leaf']}" for trade in trades]
         paths += [f"orders/{hexed(played.unmatched)}", f"orders/{hexed(played.cancelled)}"]

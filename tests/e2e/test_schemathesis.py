@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from exchange.documents import order_to_document
-from tests.e2e.day import NEXT, order_of, running, signed_by
+from tests.e2e.day import NEXT, operator_of, order_of, running, signed_by
 
 OPENED = NEXT - 2_000
 CHECKS = (
@@ -36,7 +36,7 @@ def exchange(copy):
 
 def with_examples(exchange) -> dict[str, object]:
     """The published document, with what there is in this exchange as examples: else nobody would ever guess a name."""
-    with httpx2.Client(base_url=exchange.url) as client:
+    with httpx2.Client(base_url=exchange.url, headers=operator_of(exchange.url)) as client:
         document = client.get("/openapi.json").json()
         trade = client.get("/v1/trades").json()["trades"][0]
         batch = client.get("/v1/batches").json()["batches"][0]

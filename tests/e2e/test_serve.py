@@ -16,7 +16,7 @@ from app.wiring import Places, build
 from contracts.local_evm import LocalEvm
 from exchange.documents import order_to_document
 from tests.app.command_line import run_apart, service
-from tests.e2e.day import order_of, signed_by
+from tests.e2e.day import operator_of, order_of, signed_by
 
 HURRIED = Path(__file__).parent / "village" / "hurried.toml"
 ENOUGH = 150
@@ -117,7 +117,8 @@ def test_the_exchange_goes_on_after_a_kill_and_stops_when_it_is_told(killed, mer
     with service("serve", *options, cwd=folder.parent) as running:
         with httpx2.Client(base_url=running.url, timeout=60) as client:
             assert client.get("/v1/health").json()["status"] == "ok"
-            assert client.get(f"/v1/orders/{acknowledged[-1]}").status_code == 200
+            reader = operator_of(running.url)
+            assert client.get(f"/v1/orders/{acknowledged[-1]}", headers=reader).status_code == 200
             before = len(client.get("/v1/batches").json()["batches"])
             deadline = time.monotonic() + 90
             while len(client.get("/v1/batches").json()["batches"]) == before:

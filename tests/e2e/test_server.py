@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.founding import Keys
+from app.founding import Keys, member_key
 from app.server import Serving, create_app
 from contracts.transacting import transact
 from exchange.documents import hexed, order_to_document, receipt_from_document
@@ -20,7 +20,9 @@ from tests.e2e.day import (
     PERIOD_SECONDS,
     PERIODS,
     cancellation_of,
+    operator_of,
     order_of,
+    reader_of,
     running,
     signed_by,
 )
@@ -37,7 +39,7 @@ def exchange(copy):
 
 @pytest.fixture
 def client(exchange):
-    with httpx2.Client(base_url=exchange.url, timeout=30) as client:
+    with httpx2.Client(base_url=exchange.url, timeout=30, headers=operator_of(exchange.url)) as client:
         yield client
 
 
@@ -50,7 +52,8 @@ def standing(played, tmp_path_factory):
 
 @pytest.fixture
 def reader(standing):
-    with httpx2.Client(base_url=standing.url, timeout=30) as client:
+    """The operator, who may read all of it."""
+    with httpx2.Client(base_url=standing.url, timeout=30, headers=operator_of(standing.url)) as client:
         yield client
 
 
@@ -149,7 +152,14 @@ def test_a_holder_finds_its_accounts(standing, reader):
     member = standing.founded.member("prosumer")
     (account,) = got(reader, "/v1/accounts", holder=to_text(member.holder))["accounts"]
     assert (account["account"], len(account["assets"])) == (member.account, 2)
-    assert got(reader, "/v1/accounts", holder="0x" + "11" * 20) == {"accounts": [], "next": None}
+    refused(reader.get("/v1/accounts", params={"holder": "0x" + "11" * 20}), 403, "not-granted")
+    own = reader_of(standing.url, member_key("prosumer"))
+    (same,) = httpx2.get(f"{standing.url}/v1/accounts?holder={to_text(member.holder)}", headers=own).json()["accounts"]
+    assert same == account
+    key = b"\7" * 32
+    who = to_text(address_of(key))
+    empty = httpx2.get(f"{standing.url}/v1/accounts?holder={who}", headers=reader_of(standing.url, key)).json()
+    assert empty == {"accounts": [], "next": None}
 
 
 def test_batches_are_listed_page_by_page(reader):
@@ -245,7 +255,10 @@ def everything(client: httpx2.Client, members) -> dict[str, object]:
 
 
 def served(folder: Path, now: int, act=lambda _exchange, _client: None) -> dict[str, object]:
-    with running(folder, now) as exchange, httpx2.Client(base_url=exchange.url, timeout=30) as client:
+    with (
+        running(folder, now) as exchange,
+        httpx2.Client(base_url=exchange.url, timeout=30, headers=operator_of(exchange.url)) as client,
+    ):
         act(exchange, client)
         return everything(client, exchange.founded.members)
 

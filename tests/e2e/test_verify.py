@@ -8,7 +8,7 @@ import pytest
 
 from exchange.documents import hexed
 from tests.app.command_line import run_apart
-from tests.e2e.day import LAST, running
+from tests.e2e.day import LAST, operator_of, running
 from tests.e2e.tampering import flip_hex
 
 
@@ -21,7 +21,7 @@ def exchange(played, tmp_path_factory):
 @pytest.fixture(scope="module")
 def proofs(exchange, played):
     """The proof of a trade, of an order nobody matched and of one that was taken back, as the server gives them."""
-    with httpx2.Client(base_url=exchange.url) as client:
+    with httpx2.Client(base_url=exchange.url, headers=operator_of(exchange.url)) as client:
         leaf = client.get("/v1/trades", params={"limit": 1}).json()["trades"][0]["leaf"]
         return {
             "trade": client.get(f"/v1/proofs/trades/{leaf}").raise_for_status().json(),

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from app.founding import member_key
 from app.play import write_member_keys
-from tests.e2e.day import NEXT, play, running
+from tests.e2e.day import NEXT, play, reader_of, running
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "place_order.py"
 
@@ -38,7 +39,8 @@ def test_an_order_is_placed_and_is_there(exchange):
     answer = json.loads(ended.stdout)
     account = exchange.founded.member("consumer").account
     assert ended.stderr == f"account {account}: received, accepted\n"
-    order = httpx2.get(f"{exchange.url}/v1/orders/{answer['digest']}").json()
+    reader = reader_of(exchange.url, member_key("consumer"))
+    order = httpx2.get(f"{exchange.url}/v1/orders/{answer['digest']}", headers=reader).json()
     assert (order["order"]["energy_wh"], order["order"]["limit_micro_per_kwh"]) == (500, 250_000)
     assert (order["account"], order["status"]) == (account, "open")
 

@@ -16,6 +16,8 @@ ALL = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 MAY_IMPORT = {
     *MIDDLE,
+    "base64",
+    "binascii",
     "bisect",
     "collections",
     "dataclasses",

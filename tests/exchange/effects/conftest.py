@@ -13,6 +13,7 @@ from exchange.effects.routes import exchange_router
 from exchange.market import Market
 from tests.actors import OPERATOR
 from tests.exchange import street
+from tests.simulators.everybody import Everybody
 
 
 @pytest.fixture
@@ -48,6 +49,8 @@ def client(desk, settlements, request):
     app.add_middleware(BodyLimit)
     install(app)
     app.include_router(
-        exchange_router(desk, name="Merit", version="0.1.0", settlement_of=settlements.get, problem_of=problem_of)
+        exchange_router(
+            desk, name="Merit", version="0.1.0", settlement_of=settlements.get, problem_of=problem_of, reads=Everybody()
+        )
     )
     return TestClient(app, raise_server_exceptions=False)

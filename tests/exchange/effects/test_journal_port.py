@@ -9,8 +9,8 @@ from sqlalchemy import text
 from exchange.effects.entries import Damage
 from exchange.effects.journal import SqliteJournal
 from exchange.effects.postgres_journal import PostgresJournal
-from exchange.effects.versioned import open_engine, writing
 from exchange.errors import JournalBroken, JournalInUse
+from identity.effects.versioned import open_engine, writing
 from tests.exchange.effects.test_journal import EVENTS
 from tests.storage_kinds import KINDS
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from exchange.effects.postgres_journal import PostgresJournal
-from exchange.effects.versioned import open_engine, writing
 from exchange.errors import JournalBroken, JournalInUse, NotTheSequencer
+from identity.effects.versioned import open_engine, writing
 from tests.exchange.effects.test_journal import EVENTS
 
 pytestmark = pytest.mark.postgres

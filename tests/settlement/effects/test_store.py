@@ -8,9 +8,9 @@ from sqlalchemy import inspect, text
 from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 
-from exchange.effects.versioned import open_engine, writing
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
+from identity.effects.versioned import open_engine, writing
 from identity.registry import AccountOpened, AssetEnrolled, AssetRenewed, DelegateNamed, EpochBegun
 from settlement.effects.errors import BatchConflict, LeaseLost, StoreBroken, StoreOfAnotherChain, StoreTooNew
 from settlement.effects.fact_document import from_json, kind_of, to_json

@@ -1,0 +1,59 @@
+"""What of this room belongs to whom: orders, trades and books as things that a read is judged for."""
+
+from starlette.requests import HTTPConnection
+
+from exchange.delivery import SessionKey
+from exchange.effects.desk import Desk
+from exchange.effects.trade_index import TradeRecord
+from exchange.errors import UnknownOrder
+from exchange.events import OrderAccepted
+from identity.access import Item, account_scope, node_scope, session_scope
+from identity.access_errors import GrantExpired, GrantRevoked, NotGranted
+from identity.address import Address
+from identity.effects.reads import Reads
+
+
+def order_item(accepted: OrderAccepted, *, cleared: bool) -> Item:
+    """Return an order: its account's and its signer's, and part of the book once its session is cleared."""
+    book = (session_scope(accepted.signed.order.session.number),) if cleared else ()
+    return Item((account_scope(accepted.account), *book), (Address(accepted.signer),))
+
+
+def trade_item(record: TradeRecord) -> Item:
+    """Return a trade: both parties', and part of the book."""
+    session = record.trade.session.number
+    return Item((account_scope(record.buyer), account_scope(record.seller), session_scope(session)))
+
+
+def book_item(key: SessionKey) -> Item:
+    """Return the book of a session."""
+    return Item((session_scope(key.number),))
+
+
+def curves_item(key: SessionKey) -> Item:
+    """Return both sides of a session without names: the aggregate of its node, and part of the book."""
+    return Item((node_scope(key.market), session_scope(key.number)))
+
+
+def judge_order(desk: Desk, reads: Reads, request: HTTPConnection, digest: bytes) -> None:
+    """Judge whether the asker may read an order, and record it.
+
+    While its session is not cleared, somebody else's order is an unknown one, so that nobody learns by asking which
+    orders there are. Raises `UnknownOrder` and the refusals of `Reads.judge`.
+    """
+    reads.reader(request)
+
+    session = desk.look(lambda market, _: market.session_of(digest))
+    accepted, cleared = session.orders[digest], session.cleared is not None
+    try:
+        reads.judge(request, order_item(accepted, cleared=cleared))
+    except (NotGranted, GrantExpired, GrantRevoked) as refused:
+        if cleared:
+            raise
+        raise UnknownOrder(digest) from refused
+
+
+def judge_trade(desk: Desk, reads: Reads, request: HTTPConnection, leaf: bytes) -> None:
+    """Judge whether the asker may read a trade, and record it. Raises `UnknownTrade` and as `Reads.judge`."""
+    reads.reader(request)
+    reads.judge(request, trade_item(desk.look(lambda _, trades: trades.find(leaf))))
