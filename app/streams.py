@@ -137,8 +137,6 @@ def stream_router(feed: Feed, figures: Figures, bounds: Bounds) -> APIRouter:
         signature, by which only its owner knows it. The stream ends with an event `dropped` for who does not read, and
         `ended` when the server stops.
         """
-        if figures.streams >= bounds.most_streams:
-            raise Overloaded("streams", bounds.most_streams)
         chosen = frozenset(map(Topic, topics.split(",")))
 
         def wanted(event: PublicEvent) -> bool:
@@ -147,6 +145,8 @@ def stream_router(feed: Feed, figures: Figures, bounds: Bounds) -> APIRouter:
             )
 
         begin = await feed.place(last_event_id or after)
+        if figures.streams >= bounds.most_streams:  # asked last: while a place was looked for, others have come
+            raise Overloaded("streams", bounds.most_streams)
         return EventStream(feed.follow(begin, HEARTBEAT_SECONDS), wanted, begin, figures)
 
     return router
