@@ -18,7 +18,6 @@ from settlement.effects.indexer import Advance, DeepReorg, Indexer
 from settlement.effects.store import Lease, Store
 from settlement.effects.submitter import Held, Submitter
 from settlement.errors import BookUnsound
-from settlement.facts import Deposited, Withdrawn
 from settlement.lifecycle import State
 from settlement.statement import Statements
 
@@ -39,12 +38,9 @@ class Heartbeat:
         store: Store,
         indexer: Indexer,
         submitter: Submitter,
-        block_time: Callable[[int], int],
         catch_up: Callable[[int], object] | None = None,
     ) -> None:
-        """`block_time` tells when a block that was read was mined (unix seconds). `catch_up` has a block mined, given
-        the time, on a chain where nobody else does.
-        """
+        """`catch_up` has a block mined, given the time, on a chain where nobody else does."""
         self.last_error: str | None = None
         self.held: tuple[Held, ...] = ()
         self.led_by: Lease | None = None
@@ -55,10 +51,9 @@ class Heartbeat:
         self._store = store
         self._indexer = indexer
         self._submitter = submitter
-        self._block_time = block_time
         self._catch_up = catch_up
         self._sealed: set[SessionKey] = set()
-        self._keeper = StatementKeeper(desk, store)
+        self._keeper = StatementKeeper(desk, store, indexer)
         self._leading = desk.decides
         self._rebuild()
 
@@ -80,12 +75,11 @@ class Heartbeat:
             self._rebuild()
         else:
             self._desk.follow()
-            facts = self._indexer.follow()
-            if facts is None:
-                self._keeper.rebuild(self._indexer.facts())
-            else:
-                self._keeper.add_facts(facts)
+            if self._indexer.follow():
+                self._keeper.add_facts()
                 self._keeper.add_stored_sessions()
+            else:
+                self._keeper.rebuild()
         self._leading = leading
         return leading
 
@@ -137,9 +131,7 @@ class Heartbeat:
             _log.error("a deep reorganisation: %s", advance.deep_reorg, extra={"fields": fields})
             self._rebuild()
         else:
-            for fact in advance.facts:
-                if isinstance(fact.fact, Deposited | Withdrawn):
-                    self.statements.add_fact(fact, self._block_time(fact.block_number))
+            self._keeper.add_facts()
         return advance
 
     def _note_leader(self, leader: Lease | None) -> None:
@@ -202,4 +194,4 @@ class Heartbeat:
         """
         self._sealed.clear()
         self.unsealed.clear()
-        self._keeper.rebuild(self._indexer.facts())
+        self._keeper.rebuild()

@@ -3,34 +3,42 @@
 Only where the chain took facts back does it begin anew.
 """
 
-from collections.abc import Iterable
-
 from exchange.delivery import SessionKey
 from exchange.effects.desk import Desk
-from settlement.effects.store import Store, StoredFact
+from settlement.effects.indexer import Indexer
+from settlement.effects.store import Store
 from settlement.statement import Statements
 
 
 class StatementKeeper:
-    """The statements of every account: the movements of its tokens, and the sessions that were sealed."""
+    """The statements of every account: the movements of its tokens, and the sessions that were sealed.
 
-    def __init__(self, desk: Desk, store: Store) -> None:
+    `statements` is another object after `rebuild`, and until then the same that grows.
+    """
+
+    def __init__(self, desk: Desk, store: Store, indexer: Indexer) -> None:
         self.statements = Statements()
         self._desk = desk
         self._store = store
+        self._indexer = indexer
+        self._read_to = -1
         self._booked: set[SessionKey] = set()
 
-    def rebuild(self, facts: Iterable[StoredFact]) -> None:
-        """Begin anew from all facts there are and what is in the store."""
-        self.statements = Statements()
-        self._booked = set()
-        self.add_facts(facts)
-        self.add_stored_sessions()
+    def rebuild(self) -> None:
+        """Begin anew from what is in the store; who reads meanwhile reads what there was."""
+        anew = StatementKeeper(self._desk, self._store, self._indexer)
+        anew.add_facts()
+        anew.add_stored_sessions()
+        self.statements, self._read_to, self._booked = anew.statements, anew._read_to, anew._booked  # its own kind
 
-    def add_facts(self, facts: Iterable[StoredFact]) -> None:
-        """Add movements of tokens that were not added before."""
-        for fact in facts:
+    def add_facts(self) -> None:
+        """Add the movements of tokens that the index knows and that were not added yet."""
+        read_to = self._indexer.read_to
+        if read_to == self._read_to:
+            return
+        for fact in self._indexer.facts(above=self._read_to):
             self.statements.add_fact(fact.witnessed, fact.block_time)
+        self._read_to = read_to
 
     def add_session(self, key: SessionKey) -> None:
         """Add a session that was sealed; again changes nothing."""

@@ -157,11 +157,11 @@ def stream_router(
         with an event `dropped` for who does not read, and `ended` when the server stops, the session of the token is
         over, or a grant was revoked; then it has a `code`.
         """
-        if figures.streams >= bounds.most_streams:
-            raise Overloaded("streams", bounds.most_streams)
         chosen = None if topics is None else frozenset(map(Topic, topics.split(",")))
         audience = await asyncio.to_thread(audience_of, reads, accounts_of, request, chosen, account)
         begin = await feed.place(last_event_id or after)
+        if figures.streams >= bounds.most_streams:  # asked last: while a place was looked for, others have come
+            raise Overloaded("streams", bounds.most_streams)
         chunks = feed.follow(begin, HEARTBEAT_SECONDS)
         return EventStream(chunks, audience.wants, begin, figures, recheck=audience.recheck)
 

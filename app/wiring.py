@@ -13,7 +13,7 @@ from app.heartbeat import Heartbeat
 from app.standing import ChainStanding
 from app.storage import JOURNAL_FILE, STORE_FILE, Storage
 from contracts.chains import ChainPreset, preset_of, read_overrides
-from contracts.errors import NodeRefused, WrongChain
+from contracts.errors import WrongChain
 from contracts.evm import Evm
 from contracts.local_evm import LocalEvm
 from exchange.effects.desk import Desk
@@ -191,12 +191,6 @@ def build(
         def credit(account: int) -> Nano:
             return indexer.state.free(account)
 
-        def block_time(number: int) -> int:
-            block = evm.block(number)
-            if block is None:
-                raise NodeRefused("the time of a block", -32001, f"there is no block {number}")
-            return block.timestamp
-
         desk = Desk(journal, Market(), registry, credit, keys.receipts, clock)
         desk.open(founded.parameters)
         access = storage.open_access()
@@ -219,7 +213,7 @@ def build(
             indexer=indexer,
             submitter=submitter,
             desk=desk,
-            heartbeat=Heartbeat(desk, store, indexer, submitter, block_time, _catch_up(evm, submitter, preset)),
+            heartbeat=Heartbeat(desk, store, indexer, submitter, _catch_up(evm, submitter, preset)),
             reads=reads,
             _closing=stack.pop_all(),
         )

@@ -123,7 +123,7 @@ class FeeAboveCap(EvmError):
 
 
 class ChainSettingsRefused(EvmError):
-    """The file of chain settings cannot be used."""
+    """The file of chain settings cannot be used, or nothing can be settled as they are."""
 
     code = "chain-settings-refused"
 

@@ -88,6 +88,7 @@ class _Lines:
     def __init__(self) -> None:
         self._rest = b""
         self._fields = _Fields()
+        self._size = 0
 
     def feed(self, chunk: bytes) -> Iterator[_Fields]:
         # A line feed or a carriage return with a line feed ends a line; this exchange sends line feeds.
@@ -96,8 +97,11 @@ class _Lines:
             raise AnswerMalformed("an event has no end")
         for raw in lines:
             line = raw.removesuffix(b"\r").decode("utf-8", "replace")
+            self._size += len(raw)
+            if self._size > _MOST_BYTES:
+                raise AnswerMalformed("an event has no end")
             if not line:
-                fields, self._fields = self._fields, _Fields()
+                fields, self._fields, self._size = self._fields, _Fields(), 0
                 yield fields
                 continue
             name, _, value = line.partition(":")

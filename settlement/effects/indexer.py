@@ -118,26 +118,30 @@ class Indexer:
         """Build `state` anew from the store, which another process wrote to."""
         self._rebuild()
 
-    def follow(self) -> list[StoredFact] | None:
-        """Take in what another process read since, and return it; None where it took something back.
+    def follow(self) -> bool:
+        """Take in what another process read since; false where it took something back.
 
         Then `state` is another object, and what was made of facts is to be made again from `facts`.
         """
         cursor, known = self._store.cursor(), self._known
         if cursor == known:
-            return []
+            return True
         if cursor is None or (known is not None and self._store.checkpoint_below(known.number + 1) != known):
             self._rebuild()
-            return None
-        facts = self._store.facts(above=-1 if known is None else known.number, up_to=cursor.number)
-        for fact in facts:
+            return False
+        for fact in self._store.facts(above=self.read_to, up_to=cursor.number):
             self._apply(fact)
         self._known = cursor
-        return facts
+        return True
 
-    def facts(self) -> list[StoredFact]:
-        """Return the facts that `state` adds up to, in the order of the chain."""
-        return [] if self._known is None else self._store.facts(up_to=self._known.number)
+    @property
+    def read_to(self) -> int:
+        """The block up to which `state` knows everything; -1 where it knows nothing yet."""
+        return -1 if self._known is None else self._known.number
+
+    def facts(self, above: int = -1) -> list[StoredFact]:
+        """Return the facts that `state` adds up to, those in blocks above `above`, in the order of the chain."""
+        return self._store.facts(above, self.read_to)
 
     def _read_on(self, horizon: int) -> list[Witnessed] | None:
         """Read the next range up to the block `horizon`; None when there is nothing to read."""

@@ -121,11 +121,13 @@ def test_an_event_that_cannot_be_read_is_named_so(raw):
         list(Following((), None, None).feed(raw))
 
 
-def test_an_event_without_end_is_not_read_for_ever():
+@pytest.mark.parametrize("chunk", [b"x" * (1 << 20), b"data: " + b"1" * (1 << 20) + b"\n"], ids=["a line", "lines"])
+def test_an_event_without_end_is_not_read_for_ever(chunk):
     following = Following((), None, None)
     with pytest.raises(AnswerMalformed, match="no end"):
         for _ in range(20):
-            list(following.feed(b"x" * (1 << 20)))
+            list(following.feed(chunk))
+    assert [event.id for event in Following((), None, None).feed(b"id: 1\ndata: {}\n\n" * 2)] == ["1", "1"]
 
 
 def test_a_pause_that_is_no_number_is_passed_over():

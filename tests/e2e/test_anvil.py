@@ -138,6 +138,23 @@ def test_a_batch_is_not_final_before_it_is_confirmed(village):
     assert states.index(State.FINAL) - states.index(State.MINED) >= CONFIRMATIONS - 1
 
 
+def test_a_chain_on_which_nobody_mines_is_sent_something_where_a_block_is_waited_for(village):
+    closure = FIRST - LEAD_SECONDS
+    village.pass_time(closure - 600)
+    orders = [("consumer", "load", 290_000), ("utility", "sell", 280_000)]
+    signed = [
+        signed_by(village.founded, who, order_of(village.founded, who, kind, 100, limit, start=FIRST))
+        for who, kind, limit in orders
+    ]
+    assert all(isinstance(result, Taken) for result in village.house.desk.submit(signed))
+    for step in range(4 * DEEP_ENOUGH):
+        now = closure + 10 + 4 * step
+        village.clock.set(now)
+        ask(village.url, "evm_setNextBlockTimestamp", now)  # of the next block, should one come
+        village.house.heartbeat.beat(now)
+    assert [batch.state for batch in village.house.store.batches()] == [State.FINAL]
+
+
 def test_another_chain_at_the_same_url_is_refused(village, tmp_path, merit):
     path = tmp_path / "village" / "exchange.json"
     path.write_text(path.read_text().replace(f'"chain_id": {CHAIN_ID}', '"chain_id": 246'))

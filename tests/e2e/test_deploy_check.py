@@ -53,6 +53,7 @@ def test_the_days_contracts_are_those_of_the_committed_artifacts(merit, copy):
     assert set(checked.document["contracts"]) == {"Settlement", "TestEuro"}
 
 
+@pytest.mark.slow  # that the source compiles to what is committed, and that a check compares, are tested by themselves
 def test_the_days_contracts_are_those_of_the_source_compiled_here(merit, copy):
     checked = merit("deploy", "--check", "--data", copy)
     assert checked.code == 0

@@ -68,8 +68,12 @@ def stack():
         yield stack
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("step", "after"),
+    # to die after a step is to die before the next
+    [*((step, False) for step in STEPS), (list(STEPS)[-1], True)],
+    ids=[*(f"before {step}" for step in STEPS), "at the end"],
+)
 def test_a_session_is_settled_once_whenever_the_process_dies(stack, copy, step, after):
     owner, method, times = STEPS[step]
     clock = SetClock(OPENED)

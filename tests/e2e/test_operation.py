@@ -35,6 +35,20 @@ def exchange(copy):
         yield exchange
 
 
+@pytest.fixture(scope="module")
+def standing(played, tmp_path_factory):
+    """One for all tests that change nothing of it."""
+    with running(played.copy(tmp_path_factory.mktemp("operation") / "copy"), OPENED) as exchange:
+        exchange.beat(OPENED)
+        yield exchange
+
+
+@pytest.fixture
+def visitor(standing):
+    with httpx2.Client(base_url=standing.url, timeout=30) as client:
+        yield client
+
+
 @pytest.fixture
 def client(exchange):
     with httpx2.Client(base_url=exchange.url, timeout=30) as client:
@@ -54,17 +68,17 @@ def figures(text):
 # Alive, and ready
 
 
-def test_a_process_that_can_answer_is_alive(client):
-    assert client.get("/healthz").json() == {"status": "alive"}
+def test_a_process_that_can_answer_is_alive(visitor):
+    assert visitor.get("/healthz").json() == {"status": "alive"}
 
 
-def test_a_server_that_has_all_it_needs_is_ready(exchange, client):
-    answer = client.get("/readyz")
+def test_a_server_that_has_all_it_needs_is_ready(standing, visitor):
+    answer = visitor.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     parts = answer.json()["parts"]
-    assert parts["chain"]["head"] == exchange.evm.head().number
+    assert parts["chain"]["head"] == standing.evm.head().number
     assert parts["indexing"]["lag_blocks"] == 0
-    assert parts["journal"] == {"sequence": exchange.house.journal.sequence, "decides": True}
+    assert parts["journal"] == {"sequence": standing.house.journal.sequence, "decides": True}
 
 
 def lost_chain(exchange, monkeypatch):
@@ -160,17 +174,19 @@ def test_a_deep_reorganisation_is_shown(exchange, client):
     assert figures(client.get("/metrics").text)["merit_deep_reorgs_total"] == 1
 
 
-def test_whoever_looks_after_a_server_is_answered_while_every_thread_is_busy(exchange, client, monkeypatch):
+def test_whoever_looks_after_a_server_is_answered_while_every_thread_is_busy(standing, visitor, monkeypatch):
     over = threading.Event()
-    monkeypatch.setattr(exchange.house.store, "page", lambda *_: [] if over.wait(60) else None)
-    with ThreadPoolExecutor(50) as others, httpx2.Client(base_url=exchange.url, timeout=60) as slow:
+    monkeypatch.setattr(standing.house.store, "page", lambda *_: [] if over.wait(60) else None)
+    with ThreadPoolExecutor(50) as others, httpx2.Client(base_url=standing.url, timeout=60) as slow:
         asked = [others.submit(slow.get, "/v1/batches") for _ in range(50)]
         try:
             until(
-                lambda: ["/v1/batches"] * (figures(client.get("/metrics").text)["merit_http_requests_under_way"] >= 45),
+                lambda: (
+                    ["/v1/batches"] * (figures(visitor.get("/metrics").text)["merit_http_requests_under_way"] >= 45)
+                ),
                 1,
             )
-            assert client.get("/readyz").status_code == 200
+            assert visitor.get("/readyz").status_code == 200
         finally:
             over.set()
         assert {each.result().status_code for each in asked} == {200}
@@ -235,27 +251,27 @@ def test_the_figures_tell_what_happened(exchange, client):
     assert after["merit_chain_lag_blocks"] == after["merit_orders_waiting"] == 0
 
 
-def test_no_figure_names_what_a_client_may_choose(exchange, client):
+def test_no_figure_names_what_a_client_may_choose(standing, visitor):
     for path in ("/v1/nothing", "/v1/sessions/secret-session", "/problems/secret", "/secret"):
-        client.get(path)
-    client.request("SECRET", "/v1/orders")
-    text = client.get("/metrics").text
+        visitor.get(path)
+    visitor.request("SECRET", "/v1/orders")
+    text = visitor.get("/metrics").text
     assert "secret" not in text.lower()
 
 
-def test_metrics_are_of_the_kind_prometheus_reads(client):
-    assert client.get("/metrics").headers["content-type"].startswith("text/plain; version=")
+def test_metrics_are_of_the_kind_prometheus_reads(visitor):
+    assert visitor.get("/metrics").headers["content-type"].startswith("text/plain; version=")
 
 
 # Requests have names, and log lines
 
 
-def test_every_answer_names_its_request(client):
-    first, second = client.get("/v1/meta"), client.get("/v1/nothing")
+def test_every_answer_names_its_request(visitor):
+    first, second = visitor.get("/v1/meta"), visitor.get("/v1/nothing")
     names = {answer.headers["x-request-id"] for answer in (first, second)}
     assert len(names) == 2
-    assert client.get("/v1/meta", headers={"X-Request-ID": "mine-7"}).headers["x-request-id"] == "mine-7"
-    odd = client.get("/v1/meta", headers={"X-Request-ID": "a b" * 40}).headers["x-request-id"]
+    assert visitor.get("/v1/meta", headers={"X-Request-ID": "mine-7"}).headers["x-request-id"] == "mine-7"
+    odd = visitor.get("/v1/meta", headers={"X-Request-ID": "a b" * 40}).headers["x-request-id"]
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]+", odd)
 
 
@@ -362,6 +378,6 @@ def test_a_server_with_limits_tells_them_and_keeps_them(exchange):
         assert set(statuses) == {200, 429}
 
 
-def test_a_server_that_only_demonstrates_limits_nobody(client):
-    assert {client.get("/healthz").status_code for _ in range(300)} == {200}
-    assert "ratelimit-limit" not in client.get("/healthz").headers
+def test_a_server_that_only_demonstrates_limits_nobody(visitor):
+    assert {visitor.get("/healthz").status_code for _ in range(300)} == {200}
+    assert "ratelimit-limit" not in visitor.get("/healthz").headers

@@ -269,7 +269,7 @@ def run(street, examples, moves):
 
 
 def test_whatever_happens_every_batch_ends_final_exactly_once(street):
-    run(street, 12, 25)
+    run(street, 8, 25)
 
 
 @pytest.mark.slow
