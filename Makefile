@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 MARKS  ?= slow or sim or node or anvil or browser or postgres
 
-.PHONY: help setup demo test check marked bench lock artifacts clean
+.PHONY: help setup demo test check marked bench soak lock artifacts clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -45,6 +45,9 @@ bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.orders --orders 5000
 	$(BIN)/python -m bench.chain
 	$(BIN)/python -m bench.start
+
+soak: setup ## ten minutes at 80 % of the peak: memory, latency, errors, and docs/soak.svg
+	$(BIN)/python -m bench.soak --svg docs/soak.svg
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

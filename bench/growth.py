@@ -23,6 +23,8 @@ from exchange.receipt import Receipt
 from exchange.recovered import Recovered
 
 LAST = 1_000
+SHARED = bytes(64)
+"""A signature of receipts, which many share."""
 
 
 def one_size(orders: int, members: int) -> None:
@@ -45,7 +47,7 @@ def one_size(orders: int, members: int) -> None:
                 signed,
                 registry=town.registry,
                 credit=lambda _: CREDIT,
-                receipt=lambda name, sequence, at: Receipt(name, sequence, at, name, bytes(192), name + name),
+                receipt=lambda name, sequence, at: Receipt(name, sequence, at, name[::-1], bytes(192), SHARED),
                 sequence=market.next_sequence,
                 now=clock(),
                 known=known,

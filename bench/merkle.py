@@ -1,10 +1,12 @@
 """How fast trades become leaves and a root, beside the bare hashing that this takes.
 
-    python -m bench.merkle
+    python -m bench.merkle [--trades N [N ...]]
 
 A trade's leaf is two hashes and its share of the tree one more; the base is those three on ready-made bytes. A trade
 remembers its leaf; here it is worked out every time.
 """
+
+import argparse
 
 from bench.measure import in_turns, load_line
 from exchange.delivery import Product, SessionKey
@@ -12,8 +14,6 @@ from exchange.trade import Trade
 from exchange.units import MicroPerKwh, Wh
 from identity.hashing import keccak
 from settlement.merkle import Tree
-
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
 def trades(count: int) -> list[Trade]:
@@ -43,7 +43,9 @@ def bare(count: int) -> None:
 
 def main() -> None:
     """Print one line for each size."""
-    for size in SIZES:
+    options = argparse.ArgumentParser(description="Trades to a root.")
+    options.add_argument("--trades", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    for size in options.parse_args().trades:
         some = trades(size)
         engines = {
             "ours": lambda given=some: Tree(map(Trade._hashed, given)).root,

@@ -167,7 +167,8 @@ def main() -> None:
                     f"{label}: {len(requests) * each / wall:,.0f} orders/s wall, "
                     f"p50 {percentile(latencies, 0.5) * 1e3:.0f} ms, p99 {percentile(latencies, 0.99) * 1e3:.0f} ms "
                     f"({connections} connections); server {used * 1e6:.0f} us CPU an order, "
-                    f"{used / base:.2f} recoveries: {base / used:.2f} of the raw rate; {load_line()}"
+                    f"{used / base:.2f} recoveries; of the raw rate of one core {base / used:.2f} by the server's CPU, "
+                    f"{base * len(requests) * each / wall:.2f} by the wall; {load_line()}"
                 )
             server.stdin.close()
 

@@ -1,6 +1,7 @@
 """A trade: what two orders agreed, and its leaf in the tree that the contract computes."""
 
 from dataclasses import dataclass, field
+from struct import Struct, error
 
 from exchange.delivery import SessionKey
 from exchange.units import MicroPerKwh, Nano, Wh, amount
@@ -10,7 +11,10 @@ from identity.typed_data import word
 LEAF_TYPES = ("uint256", "bytes32", "bytes32", "uint256", "int256", "uint256")
 """The ABI types of a leaf's values: session, bid, offer, energy, rate, fee rate."""
 
-_WORD = 1 << 256
+_words = Struct(">22xIBBI 32s 32s 24xQ 24sq 24xQ").pack
+"""A leaf's words at one go: the session in four parts (its start is five bytes), the rate in two."""
+
+_NEGATIVE = bytes((255,)) * 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,5 +58,22 @@ class Trade:
         return self._leaf
 
     def _hashed(self) -> bytes:
-        quantities = (self.energy % _WORD << 512) + (self.rate % _WORD << 256) + self.fee_rate % _WORD  # three words
-        return keccak(keccak(word(self.session.number) + self.bid + self.offer + quantities.to_bytes(96, "big")))
+        market, product, start = self.session
+        before = _NEGATIVE if self.rate < 0 else b""
+        try:
+            words = _words(
+                market,
+                product,
+                start >> 32,
+                start & 0xFFFFFFFF,
+                self.bid,
+                self.offer,
+                self.energy,
+                before,
+                self.rate,
+                self.fee_rate,
+            )
+        except error:  # a number that no order can hold, in a document that somebody made up: it has a leaf, too
+            words = word(self.session.number) + self.bid + self.offer
+            words += word(self.energy) + word(self.rate) + word(self.fee_rate)
+        return keccak(keccak(words))

@@ -254,14 +254,11 @@ class Desk:
             try:
                 for signed, each in zip(orders, known, strict=True):
                     results.append(self._decide_one(signed, each, registry, now, taken))
-            finally:
+            finally:  # what was taken is part of the state, whatever happened then: it must be written down
                 signed_for = self._acknowledge(taken)
-            results = [
-                Taken(signed_for.get(one.accepted.digest, one.accepted), one.new, one.state)
-                if isinstance(one, Taken)
-                else one
-                for one in results
-            ]
+            for place, one in enumerate(results):
+                if isinstance(one, Taken) and one.accepted.digest in signed_for:
+                    results[place] = Taken(signed_for[one.accepted.digest], one.new, one.state)
             return results, self._write()
 
     def _recover(self, signed: SignedOrder) -> Recovered | bytes:
