@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 
 from app.public_events import PublicEvent, Topic
 from identity.access import TRAIL, Item, Kind, Role, account_scope
-from identity.access_errors import NotGranted, SessionEnded
+from identity.access_errors import NotGranted, SignInEnded
 from identity.address import Address
 from identity.effects.reads import JudgedReads, token_of
 
@@ -41,7 +41,7 @@ def audience_of(
 ) -> Audience:
     """Judge what the asker may hear, and record it. `topics` is none where all are wanted that may be heard.
 
-    Raises `NotSignedIn`, `SessionEnded`, and `NotGranted` where a topic was asked for of which nothing may be heard.
+    Raises `NotSignedIn`, `SignInEnded`, and `NotGranted` where a topic was asked for of which nothing may be heard.
     """
     token = token_of(request)
     wanted = frozenset(Topic) if topics is None else topics
@@ -67,7 +67,7 @@ def audience_of(
 
     def recheck() -> None:
         if not reads.sign_ins.is_open(token):
-            raise SessionEnded
+            raise SignInEnded
         now = reads.clock()
         for item in items:
             reads.permission(who, item, now)

@@ -24,9 +24,9 @@ _JOURNAL = ("journal-broken",)
 _STORE = ("store-broken",)
 _INPUT = ("malformed-request",)
 _PAGE = (*_INPUT, "malformed-cursor")
-_SIGNED_IN = ("not-signed-in", "session-ended", "access-store-broken")
+_SIGNED_IN = ("not-signed-in", "sign-in-ended", "access-store-broken")
 _READ = (*_SIGNED_IN, "not-granted", "grant-expired", "grant-revoked")
-_PARTLY = ("session-ended", "access-store-broken")
+_PARTLY = ("sign-in-ended", "access-store-broken")
 """Of what has a part for everybody: without a token that part is answered."""
 
 _GRANT = ("malformed-grant", "malformed-address", "bad-signature", "not-yours-to-grant")
@@ -167,7 +167,7 @@ def _with_problems(document: Document) -> Document:
         for method, operation in operations.items():
             codes = (*ANSWERS[f"{method.upper()} {path}"], *_EVERYWHERE, "unexpected")
             operation["responses"] |= dict(_responses(codes))
-            if "session-ended" in codes:  # without a token: nothing, or the part of it that is for everybody
+            if "sign-in-ended" in codes:  # without a token: nothing, or the part of it that is for everybody
                 operation["security"] = [{"session": []}] if "not-signed-in" in codes else [{"session": []}, {}]
             if not any(PROBLEMS[code][0] == 422 for code in codes):
                 operation["responses"].pop("422", None)  # FastAPI's own guess

@@ -40,7 +40,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     # identity: signing in, reading, granting
     "access-refused": (403, "Not to be read"),
     "not-signed-in": (401, "Sign in first"),
-    "session-ended": (401, "Sign in again"),
+    "sign-in-ended": (401, "Sign in again"),
     "malformed-sign-in": (422, "Not a sign-in"),
     "sign-in-refused": (403, "Sign-in not accepted"),
     "not-granted": (403, "Neither yours nor granted to you"),
@@ -180,7 +180,7 @@ def problem_response(document: Document, headers: Mapping[str, str] | None = Non
     again = document.get("retry_after_seconds")
     headers = dict(headers or {}) | ({} if again is None else {"Retry-After": str(again)})
     if document["status"] == HTTPStatus.UNAUTHORIZED:  # RFC 6750: a token that was sent and opens nothing is named so
-        ended = document["code"] == "session-ended"
+        ended = document["code"] == "sign-in-ended"
         headers["WWW-Authenticate"] = 'Bearer realm="merit"' + (', error="invalid_token"' if ended else "")
     return Response(json.dumps(document), document["status"], headers, MEDIA_TYPE)
 

@@ -2,7 +2,7 @@
 
 AccessRefused              access-refused
 ├── NotSignedIn            not-signed-in
-├── SessionEnded           session-ended
+├── SignInEnded           sign-in-ended
 ├── MalformedSignIn        malformed-sign-in
 ├── SignInRefused          sign-in-refused
 ├── NotGranted             not-granted
@@ -32,10 +32,10 @@ class NotSignedIn(AccessRefused):
         super().__init__("this is not public: sign in, and send the token as `Authorization: Bearer …`")
 
 
-class SessionEnded(AccessRefused):
+class SignInEnded(AccessRefused):
     """The token opens nothing: its time is over, it was given back, or nobody was ever given it."""
 
-    code = "session-ended"
+    code = "sign-in-ended"
 
     def __init__(self) -> None:
         super().__init__("the token opens nothing (any more): sign in again")
@@ -125,7 +125,7 @@ class UnknownGrant(AccessRefused):
 
 
 class AccessStoreBroken(AccessRefused):
-    """Grants, sessions and the record of reads cannot be written or read; so nothing is shown that must be recorded."""
+    """Grants, sign-ins and the record of reads cannot be written or read; so nothing is shown that must be recorded."""
 
     code = "access-store-broken"
 

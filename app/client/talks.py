@@ -64,7 +64,7 @@ class Talks:
     # Signing in
 
     def token(self) -> Talk[str | None]:
-        """Return the token of the present session, having signed in if there was none; none without a key."""
+        """Return the token of the present sign-in, having signed in if there was none; none without a key."""
         if self._token is None and self.signer is not None:
             return (yield from self.sign_in())
         return self._token
@@ -84,7 +84,7 @@ class Talks:
         return token
 
     def is_over(self, answer: Answer, request: Request) -> bool:
-        """Say whether a request was refused because its session is over; then the next one signs in."""
+        """Say whether a request was refused because its sign-in is over; then the next one signs in."""
         if answer.status != 401 or request.token is None or request.token != self._token:
             return False
         self._token = None
@@ -248,7 +248,7 @@ class Talks:
                 return found
 
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Talk[Any]:
-        """Read; with a key, signed in, and once more where the session was over."""
+        """Read; with a key, signed in, and once more where the sign-in was over."""
         token = None if path in _PUBLIC else (yield from self.token())
         try:
             return document_of((yield from ask(Request("GET", path, query or {}, token=token), self.patience)))

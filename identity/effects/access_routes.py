@@ -83,7 +83,7 @@ def sign_in_router(reads: JudgedReads, here: Callable[[], Here]) -> APIRouter:
 
     @router.delete("", response_model=Ended)
     def sign_out(request: Request) -> Document:
-        """End the session of this token at once. Ending it again is harmless."""
+        """End the sign-in of this token at once. Ending it again is harmless."""
         token = token_of(request)
         if token is None:
             raise NotSignedIn

@@ -66,14 +66,14 @@ class SignedInAs(BaseModel):
 
 
 class SignedInOut(SignedInAs):
-    """A session with its token: it is told once, and only a hash of it is kept."""
+    """A sign-in with its token: it is told once, and only a hash of it is kept."""
 
     token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  # the kind of token, RFC 6750
 
 
 class Ended(BaseModel):
-    """The session is over."""
+    """The sign-in is over."""
 
     ended: bool
 

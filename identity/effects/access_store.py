@@ -1,6 +1,6 @@
 """What is kept of who may read and who read, in a database: SQLite or PostgreSQL, by URL.
 
-A grant, a session and a spent nonce have reached the disk when their method returns. Several processes may share a
+A grant, a sign-in and a spent nonce have reached the disk when their method returns. Several processes may share a
 database: each learns of what the others wrote when it asks for news.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from identity.access import By, Permission, Purpose, Role, Scope, parse_scope
 from identity.access_errors import AccessStoreBroken
 from identity.address import Address
-from identity.effects.access_tables import ACCESS, GRANT_EVENTS, READS, SECRET, SESSIONS, SPENT_NONCES
+from identity.effects.access_tables import ACCESS, GRANT_EVENTS, READS, SECRET, SIGN_INS, SPENT_NONCES
 from identity.effects.grant_document import grant_from_document, grant_to_document
 from identity.effects.versioned import VersionUnknown, open_engine, writing
 from identity.grants import GrantEvent, GrantGiven, GrantTakenBack
@@ -27,7 +27,7 @@ _GIVEN, _REVOKED = "given", "revoked"
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session: whose it is, and until when (unix seconds, not included)."""
+    """A sign-in: whose it is, and until when (unix seconds, not included)."""
 
     address: Address
     expires_at: int
@@ -49,7 +49,7 @@ class Read:
 
 
 class AccessStore:
-    """Grants, sessions, spent nonces and the record of reads, in the database at `url`, made if there is none.
+    """Grants, sign-ins, spent nonces and the record of reads, in the database at `url`, made if there is none.
 
     Safe to use from several threads. Raises `AccessStoreBroken` here and from every method.
     """
@@ -125,37 +125,37 @@ class AccessStore:
             return False
         return True
 
-    def open_session(self, token_hash: bytes, session: SignedIn, now: int) -> None:
-        """Keep a new session, and forget those that are over."""
+    def open_sign_in(self, token_hash: bytes, session: SignedIn, now: int) -> None:
+        """Keep a new sign-in, and forget those that are over."""
         with self._writing() as connection:
-            connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
+            connection.execute(delete(SIGN_INS).where(SIGN_INS.c.expires_at <= now))
             row = {"token_hash": token_hash, "address": session.address, "expires_at": session.expires_at}
-            connection.execute(insert(SESSIONS).values(**row))
+            connection.execute(insert(SIGN_INS).values(**row))
 
-    def end_session(self, token_hash: bytes, now: int) -> None:
-        """Note that a session was ended by who holds it."""
+    def end_sign_in(self, token_hash: bytes, now: int) -> None:
+        """Note that a sign-in was ended by who holds it."""
         with self._writing() as connection:
             connection.execute(
-                update(SESSIONS)
-                .where(SESSIONS.c.token_hash == token_hash, SESSIONS.c.ended_at.is_(None))
+                update(SIGN_INS)
+                .where(SIGN_INS.c.token_hash == token_hash, SIGN_INS.c.ended_at.is_(None))
                 .values(ended_at=now)
             )
 
-    def session(self, token_hash: bytes) -> SignedIn | None:
-        """Return the session of a token, if there is one and nobody ended it."""
+    def sign_in(self, token_hash: bytes) -> SignedIn | None:
+        """Return the sign-in of a token, if there is one and nobody ended it."""
         with self._reading() as connection:
             row = connection.execute(
-                select(SESSIONS.c.address, SESSIONS.c.expires_at).where(
-                    SESSIONS.c.token_hash == token_hash, SESSIONS.c.ended_at.is_(None)
+                select(SIGN_INS.c.address, SIGN_INS.c.expires_at).where(
+                    SIGN_INS.c.token_hash == token_hash, SIGN_INS.c.ended_at.is_(None)
                 )
             ).first()
         return None if row is None else SignedIn(Address(row.address), row.expires_at)
 
-    def ended_sessions(self) -> set[bytes]:
-        """Return the tokens' hashes of all sessions that were ended before their time and are not forgotten yet."""
+    def ended_sign_ins(self) -> set[bytes]:
+        """Return the tokens' hashes of all sign-ins that were ended before their time and are not forgotten yet."""
         with self._reading() as connection:
             return set(
-                connection.execute(select(SESSIONS.c.token_hash).where(SESSIONS.c.ended_at.isnot(None))).scalars()
+                connection.execute(select(SIGN_INS.c.token_hash).where(SIGN_INS.c.ended_at.isnot(None))).scalars()
             )
 
     # the record of reads

@@ -1,7 +1,7 @@
-"""The tables of who may read and who read: grants, sessions, spent nonces, and the record of reads.
+"""The tables of who may read and who read: grants, sign-ins, spent nonces, and the record of reads.
 
-Grants and reads are only ever added to. Of a session's token only a hash is kept, so whoever reads these tables cannot
-sign in with what stands there. A session's number has up to 80 bits, so scopes are text.
+Grants and reads are only ever added to. Of a sign-in's token only a hash is kept, so whoever reads these tables cannot
+sign in with what stands there. A sign-in's number has up to 80 bits, so scopes are text.
 """
 
 from pathlib import Path
@@ -41,14 +41,14 @@ GRANT_EVENTS = Table(
     sqlite_strict=True,
 )
 
-SESSIONS = Table(
-    "sessions",
+SIGN_INS = Table(
+    "sign_ins",
     METADATA,
     _bytes("token_hash", primary_key=True),
     _bytes("address"),
     _whole("expires_at"),
     _whole("ended_at", optional=True),
-    Index("sessions_by_end", "ended_at"),
+    Index("sign_ins_by_end", "ended_at"),
     sqlite_strict=True,
 )
 

@@ -1,6 +1,6 @@
 """Every read that is not public: judged when it is asked for, and written down.
 
-Judging asks nobody: sessions and grants are in memory, and a thread brings in, every second, what other processes of
+Judging asks nobody: sign-ins and grants are in memory, and a thread brings in, every second, what other processes of
 the same database wrote, and writes down what was read. Where that fails for long, nothing is shown any more: a read
 that cannot be recorded, or whose grant may have been revoked unheard, is no permitted read.
 """
@@ -14,7 +14,7 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 
 from identity.access import Item, Kind, Permission, Scope, Standing, judge_read
-from identity.access_errors import AccessRefused, AccessStoreBroken, NotSignedIn, SessionEnded
+from identity.access_errors import AccessRefused, AccessStoreBroken, NotSignedIn, SignInEnded
 from identity.address import Address
 from identity.effects.access_store import AccessStore, Read
 from identity.effects.sign_ins import SignIns
@@ -32,7 +32,7 @@ class Reads(Protocol):
     """What a route asks before it shows something that is not public."""
 
     def reader(self, request: HTTPConnection) -> Address:
-        """Return who asks. Raises `NotSignedIn` and `SessionEnded`."""
+        """Return who asks. Raises `NotSignedIn` and `SignInEnded`."""
 
     def judge(self, request: HTTPConnection, *items: Item) -> tuple[Permission, ...]:
         """Return by what the asker may read each item, and record it. Raises a branch of `AccessRefused`.
@@ -43,12 +43,12 @@ class Reads(Protocol):
     def may(self, request: HTTPConnection, item: Item) -> bool:
         """Say whether the asker may read an item, and record it if so: for what has a public part, too.
 
-        Raises `SessionEnded` for a token that opens nothing.
+        Raises `SignInEnded` for a token that opens nothing.
         """
 
 
 class JudgedReads:
-    """Grants and sessions in memory, the record of reads on its way to the disk. Close it, or reads are lost."""
+    """Grants and sign-ins in memory, the record of reads on its way to the disk. Close it, or reads are lost."""
 
     def __init__(self, store: AccessStore, sign_ins: SignIns, standing: Standing, clock: Callable[[], int]) -> None:
         self.sign_ins = sign_ins
@@ -98,7 +98,7 @@ class JudgedReads:
             return False
         try:
             self.judge(request, item)
-        except (SessionEnded, AccessStoreBroken):
+        except (SignInEnded, AccessStoreBroken):
             raise
         except AccessRefused:
             return False

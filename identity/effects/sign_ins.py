@@ -1,4 +1,4 @@
-"""Signing in: nonces that count once, and short sessions of which only a hash is kept.
+"""Signing in: nonces that count once, and short sign-ins of which only a hash is kept.
 
 A nonce is its own end, random bits, and a keyed hash of both, so that giving one away costs this server nothing to
 remember; only nonces that were used are kept, until they are over.
@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import compare_digest, digest
 
-from identity.access_errors import SessionEnded, SignInRefused
+from identity.access_errors import SignInEnded, SignInRefused
 from identity.address import Address
 from identity.effects.access_store import AccessStore, SignedIn
 from identity.presentation import KeysOf, read
 from identity.siwe import Here, Message, parse, verify
 
 NONCE_SECONDS = 300
-SESSION_SECONDS = 1_800
+SIGNED_IN_SECONDS = 1_800
 AHEAD_SECONDS = 60
 """How far a signer's clock may be ahead of ours."""
 
@@ -59,7 +59,7 @@ class SignIns:
         )
 
     def by_message(self, text: str, signature: bytes, here: Here) -> tuple[str, SignedIn]:
-        """Sign in with a signed message; return the token and the session.
+        """Sign in with a signed message; return the token and the sign-in.
 
         Raises `MalformedSignIn` and `SignInRefused`.
         """
@@ -69,7 +69,7 @@ class SignIns:
         return self._open(message.address, now)
 
     def by_presentation(self, token: str, here: Here) -> tuple[str, SignedIn]:
-        """Sign in with a presentation as a JWT; return the token and the session.
+        """Sign in with a presentation as a JWT; return the token and the sign-in.
 
         Raises `MalformedSignIn` and `SignInRefused`.
         """
@@ -86,17 +86,17 @@ class SignIns:
         return self._open(presented.address, now)
 
     def session(self, token: str) -> SignedIn:
-        """Return whose token this is. Raises `SessionEnded` where it opens nothing (any more)."""
+        """Return whose token this is. Raises `SignInEnded` where it opens nothing (any more)."""
         name = _hash(token)
         session = self._known.get(name)
         if session is None:
-            session = self._store.session(name)
+            session = self._store.sign_in(name)
             if session is None:
-                raise SessionEnded
+                raise SignInEnded
             self._remember(name, session)
         if self._clock() >= session.expires_at:
             self._known.pop(name, None)
-            raise SessionEnded
+            raise SignInEnded
         return session
 
     def is_open(self, token: str) -> bool:
@@ -105,21 +105,21 @@ class SignIns:
         return session is not None and self._clock() < session.expires_at
 
     def end(self, token: str) -> None:
-        """End a session. Ending it twice is harmless."""
+        """End a sign-in. Ending it twice is harmless."""
         name = _hash(token)
-        self._store.end_session(name, self._clock())
+        self._store.end_sign_in(name, self._clock())
         self._known.pop(name, None)
 
     def take_in_news(self) -> None:
-        """Forget the sessions that were ended elsewhere, and those that are over."""
-        now, ended = self._clock(), self._store.ended_sessions() if self._known else set()
+        """Forget the sign-ins that were ended elsewhere, and those that are over."""
+        now, ended = self._clock(), self._store.ended_sign_ins() if self._known else set()
         for name, session in list(self._known.items()):
             if name in ended or session.expires_at <= now:
                 self._known.pop(name, None)
 
     def _open(self, address: Address, now: int) -> tuple[str, SignedIn]:
-        token, session = secrets.token_urlsafe(32), SignedIn(address, now + SESSION_SECONDS)
-        self._store.open_session(_hash(token), session, now)
+        token, session = secrets.token_urlsafe(32), SignedIn(address, now + SIGNED_IN_SECONDS)
+        self._store.open_sign_in(_hash(token), session, now)
         self._remember(_hash(token), session)
         return token, session
 

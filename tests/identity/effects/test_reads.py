@@ -7,10 +7,10 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from identity.access import TRAIL, By, Item, Permission, Purpose, account_scope, session_scope
-from identity.access_errors import AccessStoreBroken, GrantRevoked, NotGranted, NotSignedIn, SessionEnded, SignInRefused
+from identity.access_errors import AccessStoreBroken, GrantRevoked, NotGranted, NotSignedIn, SignInEnded, SignInRefused
 from identity.effects.access_store import AccessStore, Read
 from identity.effects.reads import JudgedReads
-from identity.effects.sign_ins import NONCE_SECONDS, SESSION_SECONDS, SignIns
+from identity.effects.sign_ins import NONCE_SECONDS, SIGNED_IN_SECONDS, SignIns
 from identity.grants import Grant, revocation_digest
 from identity.presentation import make, own_key
 from identity.siwe import Here, personal_digest
@@ -102,10 +102,10 @@ def test_who_signed_in_is_known_by_the_token_until_its_time_is_over(start, clock
     reads = start()
     token = signed_in(reads, CONSUMER)
     assert reads.reader(asking(token)) == CONSUMER.address
-    clock.now += SESSION_SECONDS - 1
+    clock.now += SIGNED_IN_SECONDS - 1
     assert reads.reader(asking(token)) == CONSUMER.address
     clock.now += 1
-    with pytest.raises(SessionEnded):
+    with pytest.raises(SignInEnded):
         reads.reader(asking(token))
     assert not reads.sign_ins.is_open(token)
 
@@ -113,7 +113,7 @@ def test_who_signed_in_is_known_by_the_token_until_its_time_is_over(start, clock
 @pytest.mark.parametrize("token", ["x", "a" * 43, "ü", " "])
 def test_a_token_nobody_was_given_opens_nothing(start, token):
     headers = [(b"authorization", b"Bearer " + token.encode())]
-    with pytest.raises((SessionEnded, NotSignedIn)):
+    with pytest.raises((SignInEnded, NotSignedIn)):
         start().reader(HTTPConnection({"type": "http", "headers": headers}))
 
 
@@ -162,10 +162,10 @@ def test_a_session_that_was_ended_is_over_here_at_once_and_elsewhere_soon(start)
     assert second.reader(asking(token)) == CONSUMER.address
     first.sign_ins.end(token)
     first.sign_ins.end(token)
-    with pytest.raises(SessionEnded):
+    with pytest.raises(SignInEnded):
         first.reader(asking(token))
     until(lambda: not second.sign_ins.is_open(token))
-    with pytest.raises(SessionEnded):
+    with pytest.raises(SignInEnded):
         second.reader(asking(token))
 
 
@@ -238,7 +238,7 @@ def test_either_all_of_a_request_is_read_or_nothing_is_recorded(start):
     assert not reads.may(asking(token), Item((TRAIL,)))
     assert not reads.may(asking(), Item((HOME,)))
     assert reads.may(asking(token), Item((HOME,)))
-    with pytest.raises(SessionEnded):
+    with pytest.raises(SignInEnded):
         reads.may(asking("gone"), Item((HOME,)))
 
 

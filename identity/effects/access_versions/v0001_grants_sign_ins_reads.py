@@ -1,4 +1,4 @@
-"""The store's first form: grants, sessions, spent nonces, and the record of reads."""
+"""The store's first form: grants, sign-ins, spent nonces, and the record of reads."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,14 +23,14 @@ def upgrade() -> None:
     )
     op.create_index("grant_events_once", "grant_events", ["digest", "kind"], unique=True)
     op.create_table(
-        "sessions",
+        "sign_ins",
         sa.Column("token_hash", sa.LargeBinary, primary_key=True),
         sa.Column("address", sa.LargeBinary, nullable=False),
         sa.Column("expires_at", _WHOLE, nullable=False),
         sa.Column("ended_at", _WHOLE, nullable=True),
         sqlite_strict=True,
     )
-    op.create_index("sessions_by_end", "sessions", ["ended_at"])
+    op.create_index("sign_ins_by_end", "sign_ins", ["ended_at"])
     op.create_table(
         "secret",
         sa.Column("one", _WHOLE, primary_key=True, autoincrement=False),
