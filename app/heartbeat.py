@@ -90,15 +90,15 @@ class Heartbeat:
         A session is cleared once the chain was read beyond its gate closure: authority is judged as of that instant,
         by us and by the contract, and what was revoked in time must have been seen.
         """
-        self._read_chain()
+        self.read_chain()
         if self._catch_up is not None and self._horizon() < now and self._desk.look(lambda m, _: bool(m.due(now))):
             self._catch_up()
-            self._read_chain()
+            self.read_chain()
         cleared = self._desk.close_and_clear(min(now, self._horizon()))
         self._seal(now)
         progress = self._submitter.step(now)
         if progress.moved:
-            self._read_chain()
+            self.read_chain()
         settled = self._settle(now)
         return Beat(tuple(cleared), progress.moved, progress.held, tuple(settled))
 
@@ -107,7 +107,8 @@ class Heartbeat:
         cursor = self._store.cursor()
         return 0 if cursor is None else cursor.timestamp - 1
 
-    def _read_chain(self) -> None:
+    def read_chain(self) -> None:
+        """Read what the chain has on top of what was read. Raises `EvmError`."""
         advance = self._indexer.advance()
         if advance.rolled_back:
             self._rebuild_statements()

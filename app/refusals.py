@@ -11,7 +11,9 @@ from contracts.errors import (
     EvmError,
     NodeRefused,
     NodeUnreachable,
+    NoSuchContract,
     RecordError,
+    Reverted,
     WrongChain,
 )
 from exchange.effects.versioned import StorageUrlRefused
@@ -27,7 +29,9 @@ _INVALID = (
     ExchangeFileUnusable,
     ExchangeRefused,
     IdentityRefused,
+    NoSuchContract,
     RecordError,
+    Reverted,
     SettlementEffectError,
     SettlementRefused,
     StorageUrlRefused,

@@ -20,15 +20,30 @@ def transact(
     to: bytes | None,
     data: bytes,
     *,
+    value: int = 0,
     preset: ChainPreset | None = None,
     deadline_seconds: int = 120,
     pause: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Estimate, sign, send, and wait for the receipt.
+    """Send a transaction, as `send` does, and wait for the receipt.
 
-    The gas limit is a quarter above the estimate; `preset` says what kind of transaction the chain takes and what may
-    be offered, else what the house knows of the chain. Raises `Reverted`, before anything is paid where the estimate
-    already shows it; `FeeAboveCap`; `TransactionRefused`; `NotMined` after the deadline.
+    Raises what `send` raises; `Reverted` where the transaction did; `NotMined` after the deadline.
+    """
+    tx_hash = send(evm, key, to, data, value=value, preset=preset)
+    receipt = wait_for(evm, tx_hash, deadline_seconds=deadline_seconds, pause=pause)
+    if not receipt.ok:
+        raise Reverted(f"transaction 0x{tx_hash.hex()} in block {receipt.block_number}")
+    return receipt
+
+
+def send(
+    evm: Evm, key: bytes, to: bytes | None, data: bytes, *, value: int = 0, preset: ChainPreset | None = None
+) -> bytes:
+    """Estimate, sign and send a transaction; return its hash.
+
+    `value` is wei that go along. The gas limit is a quarter above the estimate; `preset` says what kind of transaction
+    the chain takes and what may be offered, else what the house knows of the chain. Raises `Reverted`, before anything
+    is paid, where the estimate already shows it; `FeeAboveCap`; `TransactionRefused`.
     """
     preset = preset_of(evm.chain_id) if preset is None else preset
     sender = sender_of(key)
@@ -42,16 +57,14 @@ def transact(
         nonce=evm.nonce(sender, pending=True),
         to=to,
         data=data,
+        value=value,
         gas=estimate + (estimate >> 2),
         max_fee=max_fee,
         priority_fee=tip,
         legacy=preset.legacy,
     )
     evm.send_raw(signed.raw)
-    receipt = wait_for(evm, signed.hash, deadline_seconds=deadline_seconds, pause=pause)
-    if not receipt.ok:
-        raise Reverted(f"transaction 0x{signed.hash.hex()} in block {receipt.block_number}")
-    return receipt
+    return signed.hash
 
 
 def wait_for(

@@ -1,11 +1,12 @@
 """`merit serve`: the exchange by the clock."""
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from app.bounds import Bounds, Rate
-from app.clock import WallClock
+from app.clock import HeldClock, WallClock
 from app.collector import spare_the_book
 from app.community import read_community
 from app.founding import ExchangeFileUnusable, Founded, Keys, found
@@ -13,14 +14,18 @@ from app.health import skew
 from app.heartbeat import HeartbeatThread
 from app.logs import set_up
 from app.output import Output
-from app.play import StandingUtility, write_member_keys
+from app.play import StandingUtility, write_duty_keys, write_member_keys
 from app.server import Serving, create_app
 from app.storage import storage_of
 from app.street import street_file
-from app.wiring import Places, build, chain_preset, open_chain
+from app.wiring import Places, build, chain_preset, keeper_of, open_chain
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
 from identity.effects.keystore import read_key
+from identity.effects.status_lists import StatusLists
+
+FOUNDING_SECONDS = 600
+"""How long before now the first block of a new chain in this process is mined."""
 
 
 def run(
@@ -31,6 +36,7 @@ def run(
     port: int,
     rpc_port: int,
     key_file: Path | None,
+    keeper_key_file: Path | None,
     confirmations: int | None,
     settings: Path | None,
     storage: str | None = None,
@@ -38,6 +44,7 @@ def run(
     rate_account: int,
     json_lines: bool,
     log_requests: bool,
+    status_lists: Sequence[str] = (),
 ) -> None:
     """Serve until interrupted. A folder without an exchange is founded on a chain in this process."""
     set_up(json_lines=json_lines, requests=log_requests)
@@ -52,9 +59,11 @@ def run(
             if data.exists() and any(data.iterdir()):
                 raise ExchangeFileUnusable(f"{data} holds no exchange.json, but something else")
             data.mkdir(parents=True, exist_ok=True)
-            evm = LocalEvm(clock, genesis_time=clock(), record=places.chain)
+            held = HeldClock(clock, FOUNDING_SECONDS)
+            evm = LocalEvm(held, genesis_time=held(), record=places.chain)
             founded = found(evm, description, Keys.devnet())
             founded.write(places.exchange)
+            held.let_go()
         local = evm if isinstance(evm, LocalEvm) else None
         if local is not None:
             stack.callback(local.close)
@@ -76,16 +85,29 @@ def run(
         doubt = skew(evm.head(), clock(), alone=local is not None)
         if doubt is not None:
             output.say(f"warning: {doubt}")
-        before = None
         chain_url = founded.rpc
+        chores: list[Callable[[int], object]] = []
+        if keeper_key_file is not None:
+            chores.append(keeper_of(house, read_key(keeper_key_file)).keep)
+        elif preset.play:
+            chores.append(keeper_of(house, keys.certifier).keep)
+        else:
+            output.say("no keeper: have the contract ask the registries anew, see `merit asset refresh --help`")
         if preset.play:
             write_member_keys(data / "keys", founded)
-            before = StandingUtility(house.desk, founded, description.utility).trade
+            if key_file is None:
+                write_duty_keys(data / "duties", keys)
+            chores.append(StandingUtility(house.desk, founded, description.utility).trade)
         if local is not None:
             chain_url = stack.enter_context(DevnetServer(local, rpc_port)).url
         spare_the_book()
         bounds = Bounds(address=Rate.of(rate_address), account=Rate.of(rate_account))
-        server = stack.enter_context(Serving(create_app(house, bounds), host=host, port=port))
+        server = stack.enter_context(Serving(create_app(house, bounds, StatusLists(status_lists)), host=host, port=port))
+
+        def before(now: int) -> None:
+            for chore in chores:
+                chore(now)
+
         heart = HeartbeatThread(house.heartbeat, house.desk, before=before)
         heart.start()
         stack.callback(heart.stop)

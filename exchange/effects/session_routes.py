@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from exchange.effects.cursor import read_session_cursor, session_cursor
 from exchange.effects.desk import Desk
 from exchange.effects.order_routes import SettlementOf
-from exchange.effects.paging import Limit, link_next
+from identity.effects.paging import Limit, link_next
 from exchange.effects.schema import SessionOut, SessionPage
 from exchange.effects.trade_index import TradeIndex
 from exchange.effects.views import Document, read_session_name, session_document, summary_document

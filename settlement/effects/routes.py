@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
-from exchange.effects.paging import Limit, link_next
+from identity.effects.paging import Limit, link_next
 from exchange.units import Nano
 from identity.address import parse_address, to_text
 from settlement.batch import Batch, seal
