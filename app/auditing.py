@@ -107,8 +107,9 @@ def gather(folder: Path, storage: Storage | None = None) -> Evidence:
 
 def judge(evidence: Evidence, evm: Evm, *, now: int | None = None) -> Verdict:
     """Audit the evidence against a chain. Raises `EvmError` where the chain does not answer."""
-    contract = SettlementContract(evm, Address(evidence.founded.deployment.settlement))
-    view = read_chain(contract, start_block=evidence.founded.deployment.block)
+    deployment = evidence.founded.deployment
+    contract = SettlementContract(evm, Address(deployment.settlement))
+    view = read_chain(contract, start_block=min(deployment.block, deployment.registries_since))
     findings = list(evidence.findings)
     findings += audit(evidence.books, view, whole=True, elsewhere=evidence.uncleared, now=now)
     findings += audit_batches(evidence.batches, evidence.books)

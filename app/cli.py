@@ -12,7 +12,11 @@ import typer
 
 from app.bounds import MOST_A_SECOND
 from app.cli_access import add_access
+from app.cli_asset import asset
+from app.cli_credential import credential, did
+from app.cli_role import role
 from app.exit_codes import Exit
+from app.options import AsJson, Data, KeyFile, Rpc
 
 app = typer.Typer(
     name="merit",
@@ -22,6 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+for group in (asset, role, credential, did):
+    app.add_typer(group)
 
 
 class Fork(StrEnum):
@@ -45,14 +52,9 @@ class Against(StrEnum):
     ARTIFACT = "artifact"
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
-Data = Annotated[Path, typer.Option(help="The folder of the exchange.", file_okay=False)]
 CommunityFile = Annotated[
     Path | None, typer.Option("--community", help="The community's TOML file; without it, the demo street.")
 ]
-Rpc = Annotated[str | None, typer.Option(help="The JSON-RPC URL of a node; without it, the chain in this process.")]
-KeyFile = Annotated[Path | None, typer.Option(help="The file of the private key: hex, or a keystore.")]
-
 StorageUrl = Annotated[
     str | None,
     typer.Option(
@@ -101,6 +103,10 @@ def serve(
     port: Annotated[int, typer.Option(help="HTTP port; 0 takes a free one.")] = 8080,
     rpc_port: Annotated[int, typer.Option(help="JSON-RPC port of a chain in this process; 0 takes a free one.")] = 8545,
     key_file: KeyFile = None,
+    keeper_key_file: Annotated[
+        Path | None,
+        typer.Option(help="The key that has the contract ask the registries anew; nobody else may send with it."),
+    ] = None,
     confirmations: Annotated[
         int | None,
         typer.Option(
@@ -131,6 +137,10 @@ def serve(
         LogFormat, typer.Option(help="How log lines are written to standard error.")
     ] = LogFormat.TEXT,
     log_requests: Annotated[bool, typer.Option("--log-requests", help="Write a log line for every request.")] = False,
+    status_lists: Annotated[
+        list[str] | None,
+        typer.Option(help="Where credentials' status lists may be fetched: the beginning of an address, up to a /."),
+    ] = None,
 ) -> None:
     """Run the exchange: HTTP, gates by the clock, settlement. A new folder is founded on a chain in this process."""
     from app.commands.serve import run
@@ -142,6 +152,7 @@ def serve(
         port=port,
         rpc_port=rpc_port,
         key_file=key_file,
+        keeper_key_file=keeper_key_file,
         confirmations=confirmations,
         settings=chain_settings,
         storage=storage,
@@ -150,6 +161,7 @@ def serve(
         public_url=public_url,
         json_lines=log_format is LogFormat.JSON,
         log_requests=log_requests,
+        status_lists=status_lists or [],
     )
 
 

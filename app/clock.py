@@ -34,3 +34,23 @@ class SetClock:
         if instant < self._instant:
             raise ValueError(f"the clock shows {self._instant}, which is after {instant}")
         self._instant = instant
+
+
+class HeldClock:
+    """A clock that is held a while before the present, and then let go.
+
+    The blocks of a chain in this process are a second apart at least, so founding an exchange takes more of the
+    chain's time than of ours; held back as far, it ends in the past.
+    """
+
+    def __init__(self, clock: Clock, seconds: int) -> None:
+        self._clock = clock
+        self._held: int | None = clock() - seconds
+
+    def __call__(self) -> int:
+        """Return the instant it is held at, or what the clock behind it tells."""
+        return self._clock() if self._held is None else self._held
+
+    def let_go(self) -> None:
+        """Tell the time from now on."""
+        self._held = None

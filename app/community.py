@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE
+from identity.claim_data import AssetKind, AssetProperties, EnergyType
 
 _ADDRESS = "^0x[0-9a-fA-F]{40}$"
 _NAME = r"^[^/\\\x00-\x1f]+$"
@@ -47,24 +48,55 @@ class Terms(_Model):
 
 
 class Utility(_Model):
-    """Who sells what is missing and buys what is left over. `holder` is the address that holds its account."""
+    """Who sells what is missing and buys what is left over, with this rated power.
+
+    `holder` is the address that holds its account; without one it is made up, which is for play.
+    """
 
     name: str = Field("utility", min_length=1, max_length=80, pattern=_NAME)
     sell_micro_per_kwh: int = Field(ge=MIN_RATE, le=MAX_RATE)
     buy_micro_per_kwh: int = Field(ge=MIN_RATE, le=MAX_RATE)
     capacity_wh: int = Field(gt=0, le=MAX_ENERGY)
+    power_w: int = Field(1_000_000, gt=0, lt=1 << 64)
     deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
     holder: str | None = Field(None, pattern=_ADDRESS)
 
+    def assets(self) -> dict[str, tuple[str | None, AssetProperties]]:
+        """Return its two sides, as assets of their own: which column of the profiles (none), what is certified."""
+        properties = AssetProperties(AssetKind.MARKET_MAKER, EnergyType.GRID, self.power_w)
+        return {"sell": (None, properties), "buy": (None, properties)}
+
 
 class Home(_Model):
-    """A home: the columns of its load and, if it has a roof, of its generation. `holder` holds its account."""
+    """A home: the columns of its load and, if it has a roof, of its generation, with their rated power.
+
+    `holder` is the address that holds its account; without one it is made up, which is for play.
+    """
 
     name: str = Field(min_length=1, max_length=80, pattern=_NAME)
     load: str
     pv: str | None = None
+    load_power_w: int = Field(15_000, gt=0, lt=1 << 64)
+    pv_power_w: int = Field(10_000, gt=0, lt=1 << 64)
     deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
     holder: str | None = Field(None, pattern=_ADDRESS)
+
+    def assets(self) -> dict[str, tuple[str | None, AssetProperties]]:
+        """Return what the home has, by what it does: its column of the profiles, and what is certified of it."""
+        load = AssetProperties(AssetKind.LOAD, EnergyType.NONE, self.load_power_w)
+        if self.pv is None:
+            return {"load": (self.load, load)}
+        return {
+            "load": (self.load, load),
+            "pv": (self.pv, AssetProperties(AssetKind.PV, EnergyType.PV, self.pv_power_w)),
+        }
+
+
+class Story(_Model):
+    """What `merit demo` lets happen: which homes let an aggregator trade for them, and which is sold at noon."""
+
+    aggregated: tuple[str, ...] = Field(default=(), strict=False)
+    sold: str | None = None
 
 
 class Community(_Model):
@@ -73,6 +105,7 @@ class Community(_Model):
     community: Terms
     utility: Utility
     homes: tuple[Home, ...] = Field(min_length=1, strict=False)
+    demo: Story = Story()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +131,9 @@ def read_community(path: Path) -> Community:
     names = [home.name for home in community.homes] + [utility.name, terms.node]
     if len(set(names)) != len(names):
         raise CommunityRefused(f"{path}: two members have one name (the node is a member, too)")
+    story = {*community.demo.aggregated, *([] if community.demo.sold is None else [community.demo.sold])}
+    if story - {home.name for home in community.homes}:
+        raise CommunityRefused(f"{path}: the demo speaks of homes that are not there")
     if not terms.opening_seconds > terms.lead_seconds:
         raise CommunityRefused(f"{path}: the gate must open before it closes")
     if utility.buy_micro_per_kwh >= utility.sell_micro_per_kwh:

@@ -1,7 +1,8 @@
 """A street of homes trades a whole day on simulated time, over the same HTTP that everybody uses, and is audited.
 
-Every home signs its own orders with its own key; what it will draw and feed in comes from its profile. The chain is in
-this process, recorded block by block, so that the audit can be repeated later.
+Homes sign their own orders or let an aggregator do so; what a home will draw and feed in comes from its profile. In the
+middle of the day a home may be sold (`demo_registry.py`). The chain is in this process, recorded block by block, so
+that the audit can be repeated later.
 """
 
 from collections.abc import Callable
@@ -15,13 +16,16 @@ from app.client.client import MeritClient
 from app.client.errors import Refused
 from app.clock import SetClock
 from app.community import Community, Profiles, read_community, read_profiles
+from app.demo_registry import NEWCOMER, LateOrder, RegistryStory
 from app.founding import Founded, Keys, Member, found, member_key
+from app.registering import Registering
 from app.server import Serving, create_app
-from app.wiring import House, Places, build
+from app.wiring import House, Places, build, keeper_of
 from contracts.local_evm import LocalEvm
 from exchange.agents import Alternative, need, output, supply, take_up
 from exchange.order import Order
 from exchange.units import MicroPerKwh, Nano, Wh
+from identity.signature import address_of
 from settlement.findings import Finding
 
 SETTING_UP_SECONDS = 7200
@@ -76,9 +80,19 @@ class ChainTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What the registries had to do with the day."""
+
+    certified: int
+    aggregated: tuple[str, ...]
+    late: LateOrder | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     """The demo's outcome. `caught` is what the audit finds once one trade in a copy of a book is altered."""
 
+    registered: Registered
     bills: tuple[Bill, ...]
     chain: ChainTotals
     verdict: Verdict
@@ -99,7 +113,7 @@ def prepare(community_file: Path, data: Path) -> tuple["Demo", int]:
     founded = found(evm, community, keys)
     founded.write(places.exchange)
     house = build(places, founded, keys, clock, evm)
-    return Demo(community, profiles, founded, house, evm, clock, data), len(profiles.starts)
+    return Demo(community, profiles, founded, house, evm, clock, data, keys), len(profiles.starts)
 
 
 class Demo:
@@ -114,6 +128,7 @@ class Demo:
         evm: LocalEvm,
         clock: SetClock,
         data: Path,
+        keys: Keys,
     ) -> None:
         self.house = house
         self.evm = evm
@@ -123,6 +138,20 @@ class Demo:
         self._profiles = profiles
         self.founded = founded
         self._data = data
+        self._keys = keys
+        self._keeper = keeper_of(house, keys.certifier)
+        self._story = RegistryStory(
+            community.demo,
+            Registering(evm, founded.deployment, house.preset),
+            founded,
+            self._keeper,
+            lambda: house.indexer.state.registry,
+            house.heartbeat.read_chain,
+            keys.admin,
+        )
+        self._late: LateOrder | None = None
+        self._residents = {member.name: [(0, member)] for member in founded.members if member.assets}
+        """Who lives where from which delivery period on."""
         self._alternative = Alternative(
             sell=MicroPerKwh(community.utility.sell_micro_per_kwh), buy=MicroPerKwh(community.utility.buy_micro_per_kwh)
         )
@@ -138,30 +167,75 @@ class Demo:
 
     def trade(self, tick: Callable[[int], None]) -> None:
         """Trade the whole day; `tick` hears the number of every delivery period that was settled."""
-        market = self.founded.parameters.market
+        market, starts = self.founded.parameters.market, self._profiles.starts
         expect = Expect(self.founded.deployment.chain_id, self.founded.parameters.domain.contract)
         with Serving(self.app) as server, MeritClient(server.url, expect=expect, timeout=30) as reader:
             reader.meta()
             clients = {member.name: reader.with_key(member_key(member.name)) for member in self.founded.members}
-            for index, start in enumerate(self._profiles.starts):
+            clients[NEWCOMER] = reader.with_key(member_key(NEWCOMER))
+            by_aggregator = reader.with_key(self._story.aggregator_key)
+            clients |= dict.fromkeys((member.name for member in self._story.aggregated), by_aggregator)
+            self._story.name_the_aggregator()
+            self.house.heartbeat.beat(self.clock())
+            noon = len(starts) >> 1
+            for index, start in enumerate(starts):
                 closure = market.gate_closure(start)
                 self.clock.set(closure - HANDED_IN_SECONDS)
-                for member in self.founded.members:
+                self._keeper.keep(self.clock())
+                sold = self._story.sold if index == noon else None
+                if sold is not None:
+                    self._residents[sold.name].append((index, self._story.sell(sold, self.clock())))
+                for member in self._at_home(index):
                     self._hand_in(clients[member.name], member, self._orders(member, index, start))
+                late = None if sold is None else self._try_late(by_aggregator, sold, self._orders(sold, index, start))
                 self.clock.set(closure + 1)
+                if sold is not None and late is not None:
+                    self._ask_contract(sold, *late)
                 self.house.heartbeat.beat(self.clock())
                 tick(index)
         unfinished = self.house.store.unfinished()
         if unfinished:
             raise DemoFailed(f"{len(unfinished)} batches are not settled")
 
+    def _at_home(self, index: int) -> list[Member]:
+        """Return who lives in each home in one delivery period."""
+        return [[member for since, member in stays if since <= index][-1] for stays in self._residents.values()]
+
+    def _try_late(self, client: MeritClient, home: Member, orders: list[Order]) -> tuple[Order, str] | None:
+        """Hand in an order of the aggregator's for the home that was sold; fails unless the exchange refuses it."""
+        if not orders:
+            return None
+        order = replace(orders[0], salt=orders[0].salt + len(self._profiles.starts))
+        (answer,) = client.submit_many([order])
+        if not isinstance(answer, Refused):
+            raise DemoFailed(f"the exchange took an order of the aggregator's for {home.name}, which was sold")
+        return order, str(answer)
+
+    def _ask_contract(self, home: Member, order: Order, by_exchange: str) -> None:
+        """Ask the contract about the order that the exchange refused; fails unless it would not settle it, either."""
+        self.evm.mine()
+        by_contract = self._story.contract_says(home, order, address_of(self._keys.operator))
+        if not by_contract:
+            raise DemoFailed(f"the contract would settle an order of the aggregator's for {home.name}, which was sold")
+        self._late = LateOrder(home=home.name, by_exchange=by_exchange, by_contract=by_contract)
+
     def conclude(self) -> Day:
         """Return the bills, the chain's totals, the audit's verdict, and what it says of an altered trade."""
         evidence = gather(self._data)
         verdict = judge(evidence, self.evm)
         altered, caught = self._alter_one_trade(evidence)
+        periods = len(self._profiles.starts)
+        bills = []
+        for stays in self._residents.values():
+            ends = [since for since, _ in stays[1:]] + [periods]
+            bills += [self._bill(member, since, end) for (since, member), end in zip(stays, ends, strict=True)]
         return Day(
-            bills=tuple(self._bill(member) for member in self.founded.members if member.assets),
+            registered=Registered(
+                certified=sum(len(member.assets) for member in self.founded.members),
+                aggregated=tuple(member.name for member in self._story.aggregated),
+                late=self._late,
+            ),
+            bills=tuple(bills),
             chain=self._chain_totals(),
             verdict=verdict,
             altered=altered,
@@ -186,12 +260,17 @@ class Demo:
             if isinstance(answer, Refused):
                 raise DemoFailed(f"an order of {member.name} was refused: {answer}") from answer
 
-    def _bill(self, member: Member) -> Bill:
+    def _bill(self, member: Member, begin: int, end: int) -> Bill:
+        """Return the bill of a member who lived there from one delivery period to before another."""
         from settlement.statement import totals
 
         lines = self.house.heartbeat.statements.lines(member.account, self._profiles.starts[0])
         sums = totals(lines)
-        columns = {kind: self._profiles.columns[asset.column] for kind, asset in member.assets.items() if asset.column}
+        columns = {
+            kind: self._profiles.columns[asset.column][begin:end]
+            for kind, asset in member.assets.items()
+            if asset.column
+        }
         drawn, fed_in = Wh(sum(columns.get("load", ()))), Wh(sum(columns.get("pv", ())))
         fee = self.founded.parameters.market.fee
         # Behind one connection own energy is used first, with or without a market.

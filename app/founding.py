@@ -1,4 +1,4 @@
-"""Founding an exchange on a chain: contracts, roles, accounts, assets, the market, and the first deposits.
+"""Founding an exchange on a chain: contracts, roles, accounts, certified assets, the market, and the first deposits.
 
 What was founded is written to one file, `exchange.json`, from which every later command starts. Names of members stand
 in that file only; the chain knows numbers and addresses.
@@ -11,22 +11,26 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from app.community import Community, CommunityRefused, Home, Utility
+from app.registering import Registering
 from contracts.chains import ChainPreset, preset_of
-from contracts.deployment import Deployment, deploy
+from contracts.deployment import DEFAULT_CACHE_SECONDS, Deployment, RoleNodes, deploy
 from contracts.deployment_record import DeploymentRecord
 from contracts.devnet_keys import devnet_key
 from contracts.errors import ChainSettingsRefused, MalformedDeployment, NodeRefused
 from contracts.evm import Evm, Receipt
 from contracts.sent_log import SentLog
-from contracts.transacting import transact
 from exchange.delivery import Market
 from exchange.effects.durable_file import write_durably
 from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from exchange.units import MicroPerKwh, Wh
 from identity.address import Address, parse_address, to_text
+from identity.claim_data import pack_market
+from identity.claims import NO_DATA
+from identity.energy_roles import EnergyRole, role_nodes
 from identity.errors import IdentityRefused
+from identity.facts import AccountOpened, AssetEnrolled
 from identity.hashing import keccak
-from identity.registry import AccountOpened, AssetEnrolled
+from identity.names import community_label
 from identity.signature import address_of
 from identity.typed_data import Domain
 from settlement.effects import escrow_token, settlement_contract
@@ -42,7 +46,8 @@ UNITS_PER_CENT = 10_000
 MOST_MARKET_ID = 31
 """The contract takes 32 bits; but a session's number, the market's times 2^48 and more, stands in JSON."""
 
-ENROLMENT_SECONDS = 10 * 366 * 24 * 3600
+CERTIFIED_SECONDS = 10 * 366 * 24 * 3600
+"""How long the claims of the founding last, unless they are revoked."""
 
 
 class ExchangeFileUnusable(Exception):
@@ -57,10 +62,11 @@ class Keys:
 
     admin: bytes
     operator: bytes
-    registrar: bytes
+    certifier: bytes
     grid_operator: bytes
     guardian: bytes
     receipts: bytes
+    community: bytes
 
     @classmethod
     def devnet(cls) -> Self:
@@ -170,10 +176,11 @@ def found(
     """Found an exchange for `community`; each step waits until it is mined.
 
     Each account is held by the address that the community's file names. On a chain for play, members without one get
-    a made-up key (`member_key`), which is public; on any other they are refused before anything is sent. With a `token`
-    of somebody else's nothing is minted or deposited: members bring their own money. `preset` says how the chain is
-    treated, if not as this house knows it. Sessions are cut by what a block holds now. With `sent`, a founding that was
-    cut short goes on where it was. Raises `CommunityRefused` and `EvmError`.
+    a made-up key (`member_key`), which is public, and their assets are created, certified and enrolled; on any other
+    they are refused before anything is sent. Who holds an own key creates the own assets: nobody does in another's
+    name. With a `token` of somebody else's nothing is minted or deposited: members bring their own money. `preset` says
+    how the chain is treated, if not as this house knows it. Sessions are cut by what a block holds now. With `sent`, a
+    founding that was cut short goes on where it was. Raises `CommunityRefused` and `EvmError`.
     """
     terms = community.community
     if terms.market_id > MOST_MARKET_ID:
@@ -183,6 +190,8 @@ def found(
         )
     preset = preset_of(evm.chain_id) if preset is None else preset
     holders = _holders(community, play=preset.play)
+    label = _label(community)
+    nodes = role_nodes(label)
     batch_gas = min(preset.gas_cap_where(evm.block_gas()), MOST_BATCH_GAS)
     if batch_gas < LEAST_BATCH_GAS:
         place = f"chain {evm.chain_id} ({preset.name})"
@@ -190,44 +199,53 @@ def found(
     deployment = deploy(
         evm,
         keys.admin,
+        roles=RoleNodes(
+            asset=nodes[EnergyRole.ASSET],
+            balancing_provider=nodes[EnergyRole.BALANCING_PROVIDER],
+            grid_operator=nodes[EnergyRole.GRID_OPERATOR],
+        ),
         token=token,
         preset=preset,
+        # the keeper renews an answer at half of its time, which is so long before any open gate closes
+        cache_seconds=max(DEFAULT_CACHE_SECONDS, 4 * terms.opening_seconds),
         withdrawal_delay_seconds=terms.opening_seconds + terms.window_seconds,
         admin=address_of(keys.admin),
         sent=sent,
     )
     contract = Address(deployment.settlement)
-
-    def tell(key: bytes, data: bytes, to: bytes = contract) -> Receipt:
-        return transact(evm, key, to, data, preset=preset, sent=sent)
-
-    for role, key in (
-        (Role.OPERATOR, keys.operator),
-        (Role.REGISTRAR, keys.registrar),
-        (Role.GRID_OPERATOR, keys.grid_operator),
-        (Role.GUARDIAN, keys.guardian),
-    ):
-        tell(keys.admin, settlement_contract.grant(role, address_of(key)))
-    until = _time_of(evm, deployment.block) + ENROLMENT_SECONDS  # the same, whenever the founding goes on
+    expiry = _time_of(evm, deployment.block) + CERTIFIED_SECONDS  # the same, whenever the founding goes on
+    registering = Registering(evm, deployment, preset, sent, deadline=expiry)
+    for role, key in ((Role.OPERATOR, keys.operator), (Role.GUARDIAN, keys.guardian)):
+        registering.tell(keys.admin, contract, settlement_contract.grant(role, address_of(key)))
+    _give_roles(registering, keys, label, terms.market_id, expiry)
     members: list[Member] = []
 
     def open_account(name: str, holder: Address) -> Member:
-        opened = _told(tell(keys.registrar, settlement_contract.open_account(holder)), AccountOpened)
-        return Member(name=name, holder=holder, account=opened.account, assets={})
+        receipt = registering.tell(keys.certifier, contract, settlement_contract.open_account(holder))
+        return Member(name=name, holder=holder, account=told(receipt, AccountOpened).account, assets={})
 
     node = open_account(terms.node, address_of(keys.grid_operator))
     members.append(node)
-    parties: list[tuple[str, dict[str, str | None]]] = [(community.utility.name, {"sell": None, "buy": None})]
-    parties += [(home.name, {"load": home.load, **({"pv": home.pv} if home.pv else {})}) for home in community.homes]
-    for name, columns in parties:
-        member = open_account(name, holders[name])
-        for kind, column in columns.items():
-            # An asset's identity only names it: nobody signs with its key, so it may be made up from the names.
-            identity = address_of(keccak(f"merit demo asset {name} {kind}".encode()))
-            receipt = tell(keys.registrar, settlement_contract.enrol(identity, member.account, until))
-            enrolled = _told(receipt, AssetEnrolled)
-            member.assets[kind] = AssetPlace(identity=identity, number=enrolled.asset, column=column)
+    parties: list[Utility | Home] = [community.utility, *community.homes]
+    for party in parties:
+        member = open_account(party.name, holders[party.name])
         members.append(member)
+        if party.holder is not None:
+            continue
+        for already, (kind, (column, properties)) in enumerate(party.assets().items()):
+            identity = registering.create_asset(member_key(party.name), keys.certifier, number=already)
+            registering.claim(
+                EnergyRole.ASSET,
+                identity,
+                nodes=nodes,
+                subject_key=member_key(party.name),
+                issuer_key=keys.certifier,
+                expiry=expiry,
+                data=properties.pack(),
+            )
+            receipt = registering.tell(keys.certifier, contract, settlement_contract.enrol(identity, member.account))
+            number = told(receipt, AssetEnrolled).asset
+            member.assets[kind] = AssetPlace(identity=identity, number=number, column=column)
     market = Market(
         number=terms.market_id,
         node=terms.node,
@@ -238,23 +256,19 @@ def found(
         fee=MicroPerKwh(terms.fee_micro_per_kwh),
         fee_account=node.account,
     )
-    tell(
-        keys.grid_operator,
-        settlement_contract.open_market(
-            MarketOpened(
-                market=market.number,
-                fee_account=market.fee_account,
-                fee_cap=market.fee,
-                period=market.period,
-                lead=market.lead,
-                window=market.window,
-                uniform=True,
-            )
-        ),
+    opening = MarketOpened(
+        market=market.number,
+        fee_account=market.fee_account,
+        fee_cap=market.fee,
+        period=market.period,
+        lead=market.lead,
+        window=market.window,
+        uniform=True,
     )
+    registering.tell(keys.grid_operator, contract, settlement_contract.open_market(opening))
     if token is None:
         for to, data in _deposits(community, keys, deployment, members):
-            tell(keys.admin, data, to)
+            registering.tell(keys.admin, to, data)
     # The utility's two sides are no home: what it sells is not its own energy to use.
     utility = members[1]
     homes = sorted((asset.identity, f"{utility.name} {kind}") for kind, asset in utility.assets.items())
@@ -269,6 +283,35 @@ def found(
         batch_gas=batch_gas,
     )
     return Founded(deployment=deployment, parameters=parameters, members=tuple(members), rpc=rpc)
+
+
+def _label(community: Community) -> str:
+    try:
+        return community_label(community.community.name)
+    except IdentityRefused as refusal:
+        raise CommunityRefused(f"the community's name makes no label for its roles: {refusal}") from refusal
+
+
+def _give_roles(registering: Registering, keys: Keys, label: str, market: int, expiry: int) -> None:
+    """Define the community's roles, and give each to the key that has the duty."""
+    alone = keys.certifier == keys.admin
+    registering.define_roles(keys.admin, label, alone=alone)
+    nodes, issuer = role_nodes(label), keys.admin if alone else keys.community
+    for role, key, issuer_key, data in (
+        (EnergyRole.COMMUNITY_OPERATOR, keys.community, keys.admin, NO_DATA),
+        (EnergyRole.CERTIFIER, keys.certifier, issuer, NO_DATA),
+        (EnergyRole.EXCHANGE_OPERATOR, keys.operator, issuer, NO_DATA),
+        (EnergyRole.GRID_OPERATOR, keys.grid_operator, issuer, pack_market(market)),
+    ):
+        registering.claim(
+            role,
+            address_of(key),
+            nodes=nodes,
+            subject_key=key,
+            issuer_key=issuer_key,
+            expiry=expiry,
+            data=data,
+        )
 
 
 def _holders(community: Community, *, play: bool) -> dict[str, Address]:
@@ -292,8 +335,8 @@ def _time_of(evm: Evm, number: int) -> int:
     return block.timestamp
 
 
-def _told(receipt: Receipt, kind: type[Told]) -> Told:
-    """Return the fact of this kind in a receipt: what the contract numbered, whoever else was at it meanwhile."""
+def told(receipt: Receipt, kind: type[Told]) -> Told:
+    """Return the fact of this kind in a receipt of the settlement contract, with the number that it gave."""
     for entry in receipt.logs:
         fact = decode(entry, scale=1, block_time=0)
         if isinstance(fact, kind):

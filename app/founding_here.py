@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
-from app.clock import Clock
+from app.clock import Clock, HeldClock
 from app.community import Community
 from app.founding import ExchangeFileUnusable, Founded, Keys, found
 from app.output import Output
 from app.wiring import Places
 from contracts.local_evm import LocalEvm
 from contracts.sent_log import SentLog
+
+FOUNDING_SECONDS = 600
+"""How long before now the first block of a new chain in this process is mined."""
 
 
 @contextmanager
@@ -50,12 +53,12 @@ def found_here(places: Places, community: Community, clock: Clock, output: Outpu
             places.chain.unlink(missing_ok=True)  # nothing stands on it, and it may be cut off in its first line
         elif not places.chain.exists():
             raise ExchangeFileUnusable(f"{places.chain} is missing, and nobody else has it: begin in an empty folder")
-        evm = (
-            LocalEvm.reopen(places.chain, clock) if sent else LocalEvm(clock, genesis_time=clock(), record=places.chain)
-        )
+        held = HeldClock(clock, FOUNDING_SECONDS)
+        evm = LocalEvm.reopen(places.chain, held) if sent else LocalEvm(held, genesis_time=held(), record=places.chain)
         try:
             founded = found(evm, community, Keys.devnet(), sent=sent)
             founded.write(places.exchange)
+            held.let_go()
         except BaseException:
             evm.close()
             if not sent:

@@ -89,17 +89,17 @@ class Heartbeat:
         A session is cleared once the chain was read beyond its gate closure: authority is judged as of that instant,
         by us and by the contract, and what was revoked in time must have been seen.
         """
-        advance = self._read_chain()
+        advance = self.read_chain()
         if self._catch_up is not None and self._waits_for_a_block(now):
             self._catch_up(now)
-            self._read_chain()
+            self.read_chain()
         cleared = self._desk.close_and_clear(min(now, self._horizon()))
         unsealed = self._seal(now)
         progress = self._submitter.step(now)
         self._note_leader(progress.led_by)
         self.held = progress.held
         if progress.moved:
-            self._read_chain()
+            self.read_chain()
         settled = self._settle(now)
         return Beat(
             cleared=tuple(cleared),
@@ -122,7 +122,8 @@ class Heartbeat:
             return True
         return bool(self._store.tally().get(State.MINED))
 
-    def _read_chain(self) -> Advance:
+    def read_chain(self) -> Advance:
+        """Read what the chain has on top of what was read. Raises `EvmError`."""
         advance = self._indexer.advance()
         if advance.deep_reorg is not None:
             self.deep_reorgs += 1

@@ -6,8 +6,10 @@ from contracts.evm import Evm
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from identity.address import to_text
+from settlement.calldata import decode as read_call
 from settlement.effects.contract_log import decode
 from settlement.effects.settlement_contract import SettlementContract
+from settlement.errors import CalldataMalformed
 from settlement.facts import BatchSettled
 from settlement.proof import Expected
 
@@ -43,16 +45,30 @@ def _check_transaction(wanted: Expected, evm: Evm) -> Iterator[str]:
 
 
 def _check_signers(wanted: Expected, contract: SettlementContract) -> Iterator[str]:
-    """Yield orders whose signer could not act for the asset when the gate closed."""
+    """Yield orders whose signer could not act for the asset when the gate closed.
+
+    An asset may have been sold and enrolled anew since, so the enrolment that counts is the one in the transaction.
+    """
     key = SessionKey.of(wanted.session)
     terms = contract.market(key.market)
     closure = key.delivery_start - (0 if terms is None else terms.lead)
+    enrolments = {contract.asset(number).identity: number for number in _enrolments_settled(wanted, contract.evm)}
     for asset, signer in wanted.signers:
-        number = contract.asset_of(asset)
-        if not number:
-            yield f"the contract knows no asset {to_text(asset)}"
+        number = enrolments.get(asset)
+        if number is None:
+            yield f"the transaction settled no order of asset {to_text(asset)}"
             continue
-        account = contract.asset(number).account
+        if signer == contract.account(contract.asset(number).account).holder:
+            continue
         # a delegation is never shortened to a time before now, so it still shows
-        if signer != contract.account(account).holder and contract.delegation(account, signer) < closure:
+        if contract.delegated_until(number, signer) <= closure:
             yield f"{to_text(signer)} could not sign for asset {to_text(asset)}"
+
+
+def _enrolments_settled(wanted: Expected, evm: Evm) -> set[int]:
+    """Return the numbers of the assets whose orders the transaction settled; none where it is no such transaction."""
+    calldata = evm.calldata(wanted.transaction)
+    try:
+        return set() if calldata is None else {order.terms >> 208 for order in read_call(calldata).orders}
+    except CalldataMalformed:
+        return set()

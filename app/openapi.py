@@ -31,7 +31,20 @@ _PARTLY = ("sign-in-ended", "access-store-broken")
 
 _GRANT = ("malformed-grant", "malformed-address", "bad-signature", "not-yours-to-grant")
 _REVOCATION = ("bad-signature", "not-yours-to-grant", "access-store-broken")
-_AUTHORITY = ("bad-signature", "unknown-asset", "asset-not-current", "orders-voided", "not-authorised")
+_AUTHORITY = (
+    "bad-signature",
+    "unknown-asset",
+    "asset-without-owner",
+    "asset-not-enrolled",
+    "asset-not-certified",
+    "asset-not-current",
+    "not-a-balancing-provider",
+    "orders-voided",
+    "not-authorised",
+    "mandate-ended",
+    "mandate-of-earlier-owner",
+    "ownership-ended",
+)
 _ORDER = (
     *_AUTHORITY,
     "malformed-order",
@@ -48,6 +61,7 @@ _ORDER = (
     "not-the-sequencer",
 )
 _CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "not-the-sequencer", *_INPUT)
+_SUBJECT = ("malformed-address", "malformed-did", "unknown-network", *_INPUT)
 _PROOF = ("session-not-cleared", "not-settled-yet", "book-unsound", *_INPUT)
 
 ANSWERS: Mapping[str, Sequence[str]] = {
@@ -85,6 +99,14 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "DELETE /v1/grants/{digest}": ("unknown-grant", *_REVOCATION, *_INPUT, *_JOURNAL),
     "POST /v1/grants/{digest}/revocation": ("unknown-grant", *_REVOCATION, *_INPUT, *_JOURNAL),
     "GET /v1/reads": (*_READ, *_INPUT),
+    "GET /v1/assets": ("malformed-address", *_INPUT),
+    "GET /v1/assets/{asset}": ("no-such-asset", *_SUBJECT),
+    "GET /v1/roles": _INPUT,
+    "GET /v1/roles/{name}": ("unknown-role", "malformed-name", *_INPUT),
+    "GET /v1/delegations": ("no-such-asset", *_SUBJECT),
+    "GET /v1/authority": ("no-such-asset", "unknown-purpose", *_SUBJECT),
+    "GET /v1/dids/{did}": ("node-refused", "node-unreachable", *_INPUT, *_STORE),
+    "POST /v1/credentials/verify": ("malformed-credential", *_INPUT),
     "GET /problems": (),
     "GET /problems/{code}": ("not-found", *_INPUT),
     "GET /healthz": (),

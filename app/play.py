@@ -6,7 +6,7 @@ Only ever for a chain in this process: these keys are public.
 from pathlib import Path
 
 from app.community import Utility
-from app.founding import Founded, member_key
+from app.founding import Founded, Keys, member_key
 from exchange.agents import Alternative, supply, take_up
 from exchange.effects.desk import Desk
 from exchange.order import SignedOrder
@@ -22,6 +22,15 @@ def write_member_keys(folder: Path, founded: Founded) -> None:
             path = folder / f"{member.name}.key"
             path.touch(mode=0o600)
             path.write_text("0x" + member_key(member.name).hex() + "\n")
+
+
+def write_duty_keys(folder: Path, keys: Keys) -> None:
+    """Write the public keys of those who certify, answer for the community and run the grid, each to its own file."""
+    folder.mkdir(exist_ok=True)
+    for duty in ("certifier", "community", "grid_operator", "admin"):
+        path = folder / f"{duty.replace('_', '-')}.key"
+        path.touch(mode=0o600)
+        path.write_text("0x" + getattr(keys, duty).hex() + "\n")
 
 
 class StandingUtility:

@@ -12,7 +12,9 @@ from contracts.errors import (
     EvmError,
     NodeRefused,
     NodeUnreachable,
+    NoSuchContract,
     RecordError,
+    Reverted,
     WrongChain,
 )
 from exchange.errors import ExchangeRefused
@@ -29,7 +31,9 @@ _INVALID = (
     ExchangeFileUnusable,
     ExchangeRefused,
     IdentityRefused,
+    NoSuchContract,
     RecordError,
+    Reverted,
     SettlementEffectError,
     SettlementRefused,
     StorageUrlRefused,

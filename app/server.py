@@ -1,5 +1,6 @@
 """The exchange on HTTP: the rooms' routes under one roof, problems, limits, health, events, and the Swagger page."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from threading import Thread
@@ -38,9 +39,15 @@ from exchange.events import OrderAccepted
 from exchange.market import Session
 from exchange.units import Nano
 from identity.address import Address
+from identity.document import Change
 from identity.effects.access_routes import grant_router, record_router, sign_in_router
+from identity.effects.credential_routes import credential_router
+from identity.effects.did_routes import did_router
+from identity.effects.routes import identity_router
+from identity.resolution import Registry as DidRegistry
 from identity.siwe import Here
 from identity.typed_data import Domain
+from identity.verification import Registries, StatusSource
 from settlement.effects.routes import settlement_document, settlement_router
 
 _DESCRIPTION = """
@@ -57,10 +64,13 @@ _MOST_CONNECTIONS = 4_000
 _ENDING_SECONDS = 10
 
 
-def create_app(house: House, bounds: Bounds | None = None, public_url: str | None = None) -> FastAPI:
+def create_app(
+    house: House, bounds: Bounds | None = None, public_url: str | None = None, status: StatusSource = lambda _: None
+) -> FastAPI:
     """Return the application that answers for `house`, within `bounds`.
 
-    `public_url` is what people reach it by, and sign in to; without it, wherever it comes to listen.
+    `public_url` is what people reach it by, and sign in to; without it, wherever it comes to listen. `status` fetches
+    credentials' status lists.
     """
     bounds = Bounds() if bounds is None else bounds
     app: FastAPI = FastAPIOffline(
@@ -154,6 +164,7 @@ def create_app(house: House, bounds: Bounds | None = None, public_url: str | Non
             link=house.preset.link,
         )
     )
+    _show_identity(app, house, status)
     feed = Feed(house.journal, Sources(session_of, accepted_of, settlement_of))
     app.state.close_streams = feed.close
     app.include_router(stream_router(feed, figures, bounds, reads, accounts_of))
@@ -189,6 +200,46 @@ def create_app(house: House, bounds: Bounds | None = None, public_url: str | Non
 
     describe(app)
     return app
+
+
+def _show_identity(app: FastAPI, house: House, status: StatusSource) -> None:
+    """Add the routes of the registries. The state is another object after a reorganisation, so it is asked for anew."""
+    chain_id, clock, indexer = house.founded.deployment.chain_id, house.desk.clock, house.indexer
+
+    def block_time(number: int) -> int | None:
+        cursor = house.store.cursor()
+        if cursor is None or number > cursor.number:
+            return None
+        known = indexer.state.chronicle.block_time(number)
+        if known is not None:
+            return known
+        block = house.evm.block(number)  # a version between two changes: only the node knows its time
+        return None if block is None else block.timestamp
+
+    def registries() -> Registries:
+        authority = indexer.state.registry.authority
+        return Registries(
+            chain_id=chain_id,
+            roles=authority.roles,
+            tenures=authority.tenures,
+            changes=indexer.state.chronicle.changes,
+        )
+
+    app.include_router(
+        identity_router(
+            chain_id=chain_id,
+            registry=lambda: indexer.state.registry,
+            chronicle=lambda: indexer.state.chronicle,
+            clock=clock,
+        )
+    )
+
+    def changes(identity: Address) -> Iterable[Change]:
+        return indexer.state.chronicle.changes(identity)
+
+    dids = DidRegistry(chain_id=chain_id, changes=changes, block_time=block_time)
+    app.include_router(did_router(dids, clock))
+    app.include_router(credential_router(registries, clock, status))
 
 
 class Serving(AbstractContextManager["Serving"]):

@@ -10,6 +10,7 @@ from typing import Self
 from app.clock import Clock
 from app.founding import Founded, Keys
 from app.heartbeat import Heartbeat
+from app.keeper import Keeper
 from app.standing import ChainStanding
 from app.storage import JOURNAL_FILE, STORE_FILE, Storage
 from contracts.chains import ChainPreset, preset_of, read_overrides
@@ -179,7 +180,8 @@ def build(
         store = storage.open_store()
         stack.callback(store.close)
         decides = journal.take_over()
-        indexer = Indexer(store, contract, confirmations=preset.confirmations, start_block=deployment.block)
+        start_block = min(deployment.block, deployment.registries_since)
+        indexer = Indexer(store, contract, confirmations=preset.confirmations, start_block=start_block)
         if decides:
             indexer.advance()
         submitter = Submitter(store, contract, keys.operator, chain_settings(preset, evm))
@@ -217,3 +219,16 @@ def build(
             reads=reads,
             _closing=stack.pop_all(),
         )
+
+
+def keeper_of(house: House, key: bytes) -> Keeper:
+    """Return a keeper for an exchange, which sends with `key` and with nobody else's."""
+    deployment = house.founded.deployment
+    return Keeper(
+        house.evm,
+        Address(deployment.settlement),
+        lambda: house.indexer.state.registry,
+        key,
+        cache_seconds=deployment.cache_seconds,
+        preset=house.preset,
+    )

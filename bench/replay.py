@@ -18,7 +18,7 @@ from exchange.book import Book
 from exchange.effects.desk import Desk
 from exchange.effects.journal import SqliteJournal
 from identity.address import Address
-from identity.registry import AccountOpened, AssetEnrolled
+from identity.facts import AccountOpened
 from identity.signature import recover
 from settlement.audit import audit
 from settlement.batch import seal
@@ -58,11 +58,9 @@ def chain_of(town: Town, books: list[Book]) -> ChainView:
             uniform=True,
         ),
         AccountOpened(1, Address(bytes(20))),
+        *town.facts(),
+        *(Deposited(number + 1, CREDIT) for number in range(1, len(town.assets) + 1)),
     ]
-    for number, asset in enumerate(town.assets, 1):
-        facts.append(AccountOpened(number + 1, town.signers[number - 1].address))
-        facts.append(AssetEnrolled(number, asset, number + 1, 1 << 39))
-        facts.append(Deposited(number + 1, CREDIT))
     calldata = {}
     for book in books:
         for batch in seal(book):
@@ -82,12 +80,13 @@ def chain_of(town: Town, books: list[Book]) -> ChainView:
                     fee=batch.fee,
                 )
             )
-    state = ChainState(town.separator, scale=1)
+    state = ChainState(town.separator, town.roles, scale=1)
     for fact in facts:
         state.apply(fact, calldata.get((fact.session, fact.part)) if isinstance(fact, BatchSettled) else None)
     return ChainView(
         chain_id=town.parameters.domain.chain_id,
         contract=town.parameters.domain.contract,
+        roles=town.roles,
         facts=[Witnessed(fact, number, bytes(32), bytes(32), 0) for number, fact in enumerate(facts)],
         calldata=calldata,
         credits=state.ledger.credits(),

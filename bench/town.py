@@ -20,14 +20,18 @@ from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import Parameters
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
+from identity.energy_roles import RULES, EnergyRole, definition, role_node
+from identity.facts import AccountOpened, AssetCreated, AssetEnrolled, ClaimRegistered, IdentityFact
 from identity.hashing import keccak
-from identity.registry import AccountOpened, AssetEnrolled, Registry
+from identity.registry import Registry, RequiredRoles
 from identity.signature import Signer
 from identity.typed_data import Domain
 
 FIRST_START = 1_800_000_000
 PERIOD = 900
 CREDIT = Nano(10**15)
+LABEL = "town"
+EVER = 1 << 39
 
 
 @dataclass
@@ -83,10 +87,12 @@ class Town:
         self.signers = [Signer(keccak(f"bench member {number}".encode())) for number in range(members)]
         self.operator = keccak(b"bench operator")
         self.assets = [Address(keccak(f"bench asset {number}".encode())[12:]) for number in range(members)]
-        self.registry = Registry()
-        for number, (signer, asset) in enumerate(zip(self.signers, self.assets, strict=True), 1):
-            self.registry.apply(AccountOpened(number + 1, signer.address))
-            self.registry.apply(AssetEnrolled(number, asset, number + 1, 1 << 39))
+        self.roles = RequiredRoles(
+            asset=role_node(EnergyRole.ASSET, LABEL), balancing=role_node(EnergyRole.BALANCING_PROVIDER, LABEL)
+        )
+        self.registry = Registry(self.roles)
+        for fact in self.facts():
+            self.registry.apply(fact)
         self.terms = Terms(
             number=1,
             node="town",
@@ -105,6 +111,19 @@ class Town:
             receipts=Signer(self.operator).address,
         )
         self.separator = self.parameters.domain.separator()
+
+    def facts(self) -> Iterator[IdentityFact]:
+        """Yield what the chain says of the town: roles defined, a certifier, and each member's account and asset."""
+        owner, operator, certifier = (Address(bytes(19) + bytes((last,))) for last in (2, 3, 4))
+        for role in RULES:
+            yield definition(role, LABEL, owner)
+        yield _claim(operator, EnergyRole.COMMUNITY_OPERATOR, owner)
+        yield _claim(certifier, EnergyRole.CERTIFIER, operator)
+        for number, (signer, asset) in enumerate(zip(self.signers, self.assets, strict=True), 1):
+            yield AccountOpened(number + 1, signer.address)
+            yield AssetCreated(asset, signer.address, 0)
+            yield _claim(asset, EnergyRole.ASSET, certifier, epoch=1)
+            yield AssetEnrolled(number, asset, number + 1, 1, EVER, 0)
 
     def order(self, number: int, delivery_start: int) -> Order:
         """Return order `number` of a session: members take turns, and every round has another salt."""
@@ -138,3 +157,16 @@ class Town:
         desk = Desk(journal, Market(), lambda: self.registry, lambda _: CREDIT, self.operator, clock)
         desk.open(self.parameters)
         return desk
+
+
+def _claim(subject: Address, role: EnergyRole, issuer: Address, epoch: int = 0) -> ClaimRegistered:
+    return ClaimRegistered(
+        subject=subject,
+        role=role_node(role, LABEL),
+        version=1,
+        expiry=EVER,
+        issuer=issuer,
+        data=bytes(32),
+        epoch=epoch,
+        at=0,
+    )

@@ -23,9 +23,9 @@ from . import sessions
 initializes: roles
 initializes: pausing[roles := roles]
 initializes: escrow[pause := pausing]
-initializes: delegates[escrow := escrow]
-initializes: assets[escrow := escrow, roles := roles]
-initializes: markets[escrow := escrow, roles := roles]
+initializes: assets[escrow := escrow]
+initializes: delegates[assets := assets, escrow := escrow]
+initializes: markets[assets := assets, escrow := escrow]
 initializes: order_digest
 initializes: sessions
 
@@ -54,17 +54,21 @@ exports: (
     escrow.request_withdrawal,
     escrow.cancel_withdrawal,
     escrow.withdraw,
-    delegates.agent_until,
+    delegates.did_registry,
     delegates.epoch_ended,
-    delegates.name_delegate,
-    delegates.revoke_delegate,
     delegates.void_orders,
+    assets.asset_registry,
+    assets.role_registry,
+    assets.asset_role,
+    assets.balancing_role,
+    assets.cache_seconds,
     assets.asset_count,
     assets.asset_of,
+    assets.epoch_of,
     assets.asset,
     assets.enrol,
-    assets.retire,
-    assets.renew,
+    assets.refresh,
+    markets.grid_operator_role,
     markets.market,
     markets.open_market,
     order_digest.domain_separator,
@@ -87,6 +91,8 @@ U64: constant(uint256) = 2**64 - 1
 U160: constant(uint256) = 2**160 - 1
 U255: constant(uint256) = 2**255 - 1
 UNUSED: constant(uint256) = U16 << 240 | 254 << 200  # of an order's terms
+BALANCING_UP: constant(uint256) = 3  # products; 1 is spot, 2 and 5 are kept for what trades before it and after delivery
+BALANCING_DOWN: constant(uint256) = 4
 INDEX: constant(uint256) = MAX_ORDERS - 1  # a mask, since it is a power of two
 UNUSED_OF_TRADE: constant(uint256) = (2**80 - 1) << 176 | (U16 - INDEX) << 160 | (U16 - INDEX) << 144
 CREDIT: constant(uint256) = U64 << 160  # of an account
@@ -98,14 +104,35 @@ NET: constant(uint256) = U64 << 160 | U32 << 224
 
 
 @deploy
-def __init__(token: address, admin: address, withdrawal_delay: uint256):
+def __init__(
+    token: address,
+    admin: address,
+    withdrawal_delay: uint256,
+    did_registry: address,
+    asset_registry: address,
+    role_registry: address,
+    asset_role: bytes32,
+    balancing_role: bytes32,
+    grid_operator_role: bytes32,
+    cache_seconds: uint256,
+):
     """
     @param token The ERC-20 to hold, of at most 9 decimals.
     @param admin Who grants the first roles.
     @param withdrawal_delay Seconds from asking for money to getting it.
+    @param did_registry Who may sign for an asset: any ERC-1056 registry.
+    @param asset_registry Whose an asset is.
+    @param role_registry Who holds a role. The three roles are nodes (namehashes) in it.
+    @param asset_role What every asset here must hold.
+    @param balancing_role What an asset must hold to offer balancing.
+    @param grid_operator_role What its sender must hold to open a market.
+    @param cache_seconds For how long the say of the asset and role registries is used without asking again.
     """
     roles.__init__(admin)
     escrow.__init__(token, withdrawal_delay)
+    assets.__init__(asset_registry, role_registry, asset_role, balancing_role, cache_seconds)
+    delegates.__init__(did_registry)
+    markets.__init__(grid_operator_role)
     order_digest.__init__()
 
 
@@ -142,6 +169,13 @@ def settle(
     session: uint256 = market_id << 48 | product_id << 40 | start
     market_terms: uint256 = markets.markets[market_id]
     gate_closure: uint256 = markets._gate_closure(market_terms, start)
+    # What an asset's word must reach: as a current one, and, if it offers balancing, as a provider. Both stand at the top of a
+    # word, so that the word need not be taken apart; elsewhere than in balancing anything reaches far enough. The product is
+    # checked: from 2106 on, when a time has more than 32 bits, nothing is settled.
+    current: uint256 = gate_closure * 2**224
+    provider: uint256 = 0
+    if product_id == BALANCING_UP or product_id == BALANCING_DOWN:
+        provider = current
     sessions._begin(session, convert(part, uint256), convert(parts, uint256), order_root, parameters)
 
     assert orders <= U32 and unsafe_add(orders, 36) <= len(msg.data), "orders: calldata is short"
@@ -180,16 +214,17 @@ def settle(
                 ),
             )
         )
-        # One branch for six checks: only what is refused pays for its name.
+        # One branch for seven checks: only what is refused pays for its name.
         if (
             words[0] & UNUSED
             | convert(words[0] >> 152 & U48 == 0, uint256)
             | convert(words[0] >> 64 & U40 < gate_closure, uint256)
-            | convert(asset >> 192 < gate_closure, uint256)
+            | convert(asset << 32 < current, uint256)
+            | convert(asset < provider, uint256) & words[0] >> 200
             | convert(convert(digest, uint256) <= previous, uint256)
             | convert(words[3] << 1 > order_digest.MAX_TWICE_S, uint256)
         ) != 0:
-            self._refuse_order(words[0], asset, gate_closure, convert(digest, uint256) > previous)
+            self._refuse_order(words[0], asset, gate_closure, provider, convert(digest, uint256) > previous)
         previous = convert(digest, uint256)
         # the signer and the order's epoch, where an account has its holder and its epoch
         signed: uint256 = (
@@ -197,7 +232,7 @@ def settle(
             | words[0] >> 32 << 224
         )
         if (signed ^ escrow.accounts[asset >> 160 & U32]) & ~CREDIT != 0:
-            delegates._check(signed, asset >> 160 & U32, gate_closure)
+            delegates._check(signed, words[0] >> 208 & U32, asset, gate_closure)
         book[i] = [words[0] >> 104 & TERMS | asset >> 56 & ACCOUNT, convert(digest, uint256)]
 
     # if there are several parts, and only then, an order outlives its batch
@@ -329,14 +364,15 @@ def settle(
 
 @internal
 @pure
-def _refuse_order(terms: uint256, asset: uint256, gate_closure: uint256, ascending: bool):
+def _refuse_order(terms: uint256, asset: uint256, gate_closure: uint256, provider: uint256, ascending: bool):
     """
     @dev Names what is wrong with an order; the caller has found that something is.
     """
     assert terms & UNUSED == 0, "orders: unused bits are set"
     assert terms >> 152 & U48 != 0, "orders: energy is zero"
     assert terms >> 64 & U40 >= gate_closure, "orders: expired"
-    assert asset >> 192 >= gate_closure, "assets: not current"
+    assert asset >> 192 & U32 >= gate_closure, "assets: not current"
+    assert terms >> 200 & 1 == 0 or asset >= provider, "assets: not a balancing provider"
     assert ascending, "orders: not ascending"
     raise "orders: s is high"
 

@@ -4,7 +4,8 @@ Vyper puts a contract's immutables behind its runtime code, one word each, when 
 chain is compared in two parts: the first `runtime_size` bytes with the compiled runtime code, which stands in the
 artifact's bytecode right before the compiler's own note at the end; and the words behind it with what each immutable
 must be, given the chain, the constructor's arguments and the contract's address. The transaction that created the
-contract must carry the artifact's bytecode and those arguments, and nothing else.
+contract must carry the artifact's bytecode and those arguments, and nothing else. What the asset registry created in
+its constructor has no transaction of its own: there the registry's must be the one, and the registry must name it.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,10 +20,30 @@ from contracts.evm import Evm
 from contracts.json_rpc import to_data
 
 IMMUTABLES = {
-    "Settlement": ("TOKEN", "SCALE", "WITHDRAWAL_DELAY", "DEPLOYED_ON", "DOMAIN"),
+    "AssetIdentity": ("registry", "did_registry"),
+    "AssetRegistry": ("did_registry", "implementation"),
+    "DidRegistry": (),
+    "RoleRegistry": ("did_registry", "asset_registry"),
+    "Settlement": (
+        "TOKEN",
+        "SCALE",
+        "WITHDRAWAL_DELAY",
+        "asset_registry",
+        "role_registry",
+        "asset_role",
+        "balancing_role",
+        "cache_seconds",
+        "did_registry",
+        "grid_operator_role",
+        "DEPLOYED_ON",
+        "DOMAIN",
+    ),
     "TestEuro": ("minter",),
 }
 """The immutables of each contract in the order in which they stand behind its code; a test asks the compiler."""
+
+CREATED_BY = {"AssetIdentity": "AssetRegistry"}
+"""Contracts that another one created while it was created itself."""
 
 _WORD = 32
 _DECIMALS = keccak_256(b"decimals()").digest()[:4]
@@ -68,7 +89,7 @@ def differences(
     for contract in record.contracts:
         artifact = compiled(contract.name)
         found += _of_source(contract, artifact)
-        found += _of_creation(evm, contract, artifact)
+        found += _of_creation(evm, contract, artifact, record)
         found += _of_code(evm, contract, artifact, record, domain_separator)
     return found
 
@@ -83,9 +104,16 @@ def _of_source(contract: ContractRecord, artifact: Artifact) -> Iterator[Differe
         yield Difference(contract.name, "recorded abi", "the artifact's", "another")
 
 
-def _of_creation(evm: Evm, contract: ContractRecord, artifact: Artifact) -> Iterator[Difference]:
+def _of_creation(
+    evm: Evm, contract: ContractRecord, artifact: Artifact, record: DeploymentRecord
+) -> Iterator[Difference]:
     """Yield where the transaction in the record did not create this contract."""
     name, creation = contract.name, contract.creation
+    if name in CREATED_BY:
+        creator = record.contract(CREATED_BY[name])
+        if creator is None or creator.creation != creation:
+            yield Difference(name, "creation", f"that of {CREATED_BY[name]}", to_data(creation.transaction))
+        return
     receipt = evm.receipt(creation.transaction)
     if receipt is None:
         yield Difference(name, "creation", to_data(creation.transaction), "no such transaction")
@@ -119,31 +147,48 @@ def _of_code(
     if len(behind) != _WORD * len(names):
         yield Difference(name, "immutables", f"{_WORD * len(names)} bytes", f"{len(behind)} bytes")
         return
-    expected = (
-        _settlement_words(evm, contract, record, domain_separator) if name == "Settlement" else _euro_words(contract)
-    )
+    expected = _words(evm, contract, record, domain_separator)
     for index, (immutable, word) in enumerate(zip(names, expected, strict=True)):
         stands = behind[_WORD * index : _WORD * (index + 1)]
         if stands != word:
             yield Difference(name, f"immutable {immutable}", to_data(word), to_data(stands))
 
 
-def _settlement_words(
-    evm: Evm, contract: ContractRecord, record: DeploymentRecord, domain_separator: bytes
-) -> tuple[bytes, ...]:
-    """Return what Settlement's constructor makes of its arguments: token, admin, delay."""
-    token, delay = contract.arguments[12:_WORD], contract.arguments[2 * _WORD : 3 * _WORD]
+def _words(evm: Evm, contract: ContractRecord, record: DeploymentRecord, domain_separator: bytes) -> tuple[bytes, ...]:
+    """Return what the contract's constructor makes of its arguments, in the order of `IMMUTABLES`."""
+    given = [contract.arguments[at : at + _WORD] for at in range(0, 10 * _WORD, _WORD)]
+    match contract.name:
+        case "Settlement":
+            token, _, delay, did, assets, roles, asset_role, balancing_role, grid_operator_role, cache = given
+            scale, chain = _scale(evm, token[12:]).to_bytes(_WORD), record.chain_id.to_bytes(_WORD)
+            asked = (assets, roles, asset_role, balancing_role, cache, did, grid_operator_role)
+            return token, scale, delay, *asked, chain, domain_separator
+        case "AssetRegistry":
+            return given[0], _place_of(record, "AssetIdentity")
+        case "AssetIdentity":
+            return _place_of(record, "AssetRegistry"), given[0]
+        case "RoleRegistry":
+            return given[0], given[1]
+        case "TestEuro":  # who deployed it may mint
+            return (bytes(12) + contract.deployer,)
+        case _:
+            return ()
+
+
+def _scale(evm: Evm, token: bytes) -> int:
+    """Return how many nano a unit of the token is."""
     try:
         decimals = int.from_bytes(evm.call(token, _DECIMALS))
     except Reverted:
         decimals = 0
-    scale = 10 ** max(0, 9 - min(decimals, 9))
-    return bytes(12) + token, scale.to_bytes(_WORD), delay, record.chain_id.to_bytes(_WORD), domain_separator
+    scale: int = 10 ** (9 - min(decimals, 9))
+    return scale
 
 
-def _euro_words(contract: ContractRecord) -> tuple[bytes, ...]:
-    """Return what the test euro's constructor keeps: who deployed it may mint."""
-    return (bytes(12) + contract.deployer,)
+def _place_of(record: DeploymentRecord, name: str) -> bytes:
+    """Return where the record says that the contract is, as a word; zero where it does not."""
+    contract = record.contract(name)
+    return bytes(_WORD) if contract is None else bytes(12) + contract.address
 
 
 def _described(code: bytes) -> str:

@@ -1,32 +1,29 @@
 # pragma version 0.4.3
 """
-@title Who may sign for an account, and since when its old orders are void
+@title Who may sign for an asset, and since when an account's old orders are void
 @license Apache-2.0
-@notice The holder signs, or an agent the holder named until a time. All authority is judged as of gate closure: what was signed
-    in force when the gate closed is settled even if its signer is dismissed, or its epoch voided, a moment later.
-@dev So no call here may reach back: a delegation is never shortened to a time before now.
+@notice The holder of the asset's account signs, or a trade delegate that the asset has in the DID registry (ERC-1056), for the
+    ownership epoch it was enrolled in. All authority is judged as of gate closure: what was signed in force when the gate closed
+    is settled even if its signer is dismissed, or its epoch voided, a moment later.
+@dev Delegations are not cached: the DID registry is asked at each settlement. It keeps until when a delegation lasts, and on
+    revocation when that was, so "later than gate closure" is the state at gate closure, whenever it is asked.
 """
 
+from . import assets
 from . import escrow
 
+uses: assets
 uses: escrow
 
-# account -> agent -> last second of the delegation
-agent_until: public(HashMap[uint256, HashMap[address, uint256]])
+interface DidRegistry:
+    def delegates(identity: address, kind: bytes32, delegate: address) -> uint256: view
+
+TRADE: constant(bytes32) = keccak256("merit.trade.v1")
+
+did_registry: public(immutable(address))
+
 # account -> epoch -> when it was ended, in unix seconds; zero for the present one
 epoch_ended: public(HashMap[uint256, HashMap[uint256, uint256]])
-
-
-event AgentNamed:
-    account: indexed(uint256)
-    agent: indexed(address)
-    until: uint256
-
-
-event AgentRevoked:
-    account: indexed(uint256)
-    agent: indexed(address)
-    until: uint256
 
 
 event OrdersVoided:
@@ -34,28 +31,13 @@ event OrdersVoided:
     epoch: uint256
 
 
-@external
-def name_delegate(number: uint256, agent: address, until: uint40):
+@deploy
+def __init__(registry_of_dids: address):
     """
-    @notice Let `agent` sign orders for all assets of the account up to the second `until`.
+    @param registry_of_dids Any ERC-1056 registry.
     """
-    escrow._only_holder(number)
-    assert agent != empty(address), "delegates: agent is nobody"
-    last: uint256 = convert(until, uint256)
-    assert last >= block.timestamp, "delegates: until is past"
-    self.agent_until[number][agent] = last
-    log AgentNamed(account=number, agent=agent, until=last)
-
-
-@external
-def revoke_delegate(number: uint256, agent: address):
-    """
-    @notice End a delegation now. What it signed for gates that closed before now is still settled.
-    """
-    escrow._only_holder(number)
-    until: uint256 = min(self.agent_until[number][agent], block.timestamp - 1)
-    self.agent_until[number][agent] = until
-    log AgentRevoked(account=number, agent=agent, until=until)
+    assert registry_of_dids.is_contract, "delegates: registry has no code"
+    did_registry = registry_of_dids
 
 
 @external
@@ -74,18 +56,23 @@ def void_orders(number: uint256):
 
 @internal
 @view
-def _check(signed: uint256, number: uint256, gate_closure: uint256):
+def _check(signed: uint256, number: uint256, asset: uint256, gate_closure: uint256):
     """
-    @notice Refuse an order that neither the holder in the present epoch, nor whom it let, has signed.
-    @dev The slow path: the caller has found that signer and epoch (in `signed`) are not the account's.
+    @notice Refuse an order for the asset `number` that neither the holder in the present epoch, nor a delegate, has signed.
+    @dev The slow path: the caller has found that signer and epoch (in `signed`) are not those of the account in `asset`.
     """
-    account: uint256 = escrow.accounts[number]
-    epoch: uint256 = account >> 224
-    if signed >> 224 != epoch:
+    held_by: uint256 = asset >> 160 & assets.U32
+    account: uint256 = escrow.accounts[held_by]
+    if signed >> 224 != account >> 224:
         # an epoch that never was has ended at zero, before any gate closed
-        assert gate_closure <= self.epoch_ended[number][signed >> 224], "orders: epoch is void"
+        assert gate_closure <= self.epoch_ended[held_by][signed >> 224], "orders: epoch is void"
     signer: address = convert(signed & escrow.HOLDER, address)
     if signer != escrow._holder(account):
-        assert (
-            signer != empty(address) and self.agent_until[number][signer] >= gate_closure
-        ), "orders: signer may not trade"
+        # nobody signs by what is no signature, even where the registry has nobody as a delegate
+        assert signer != empty(address), "orders: signer may not trade"
+        # the registry files a delegation under the hash of its kind
+        filed: bytes32 = keccak256(abi_encode(keccak256(abi_encode(TRADE, assets.epoch_of[number]))))
+        valid_to: uint256 = staticcall DidRegistry(did_registry).delegates(
+            convert(asset & assets.IDENTITY, address), filed, signer
+        )
+        assert valid_to > gate_closure, "orders: signer may not trade"

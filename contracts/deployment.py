@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from sha3 import keccak_256
 
-from contracts.artifacts import Artifact, load
+from contracts.artifacts import DEPLOYABLE, Artifact, load
 from contracts.chains import ChainPreset
-from contracts.errors import MalformedDeployment
+from contracts.errors import MalformedDeployment, NoSuchContract
 from contracts.evm import Evm, Receipt
 from contracts.json_rpc import MalformedValue, read_data, to_data
 from contracts.sent_log import SentLog
@@ -17,6 +17,38 @@ from contracts.transacting import transact
 from contracts.transaction import sender_of
 
 DEFAULT_WITHDRAWAL_DELAY_SECONDS = 3 * 24 * 3600
+DEFAULT_CACHE_SECONDS = 24 * 3600
+"""For how long Settlement uses the registries' say without asking again; docs/adr/0016 says how it was chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleNodes:
+    """The roles that Settlement asks the role registry for, each by its node, a 32-byte namehash.
+
+    What every asset must hold to trade; what it must hold to offer balancing; who may open a market.
+    """
+
+    asset: bytes
+    balancing_provider: bytes
+    grid_operator: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registries:
+    """Registries that are on the chain already. None: to be deployed along.
+
+    An asset registry writes into one DID registry, and a role registry asks one of each, so whoever names one of them
+    names also those it rests on. `since` is a block before which none of them has an event.
+    """
+
+    did: bytes
+    assets: bytes | None = None
+    roles: bytes | None = None
+    since: int = 0
+
+    def __post_init__(self) -> None:
+        if self.roles is not None and self.assets is None:
+            raise ValueError("a role registry comes with the asset registry it asks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +64,30 @@ class Creation:
 class Deployment:
     """Where the contracts are, since which block, what they were compiled from, and for whom.
 
-    `block` is the one that created Settlement: nothing of ours happened before. `deployer` paid for all of it.
-    `creations`, and `code_digests`, which are Keccak-256 over the runtime code on chain, are by contract name (the
-    token is there only if it was deployed along).
+    `block` is the one that created Settlement, which has no event before it; the registries have none before
+    `registries_since`. `deployer` paid for all of it. `root_owner` owns the root of all names, if the role registry was
+    deployed along. The three roles are nodes in that registry. `creations`, and `code_digests`, which are Keccak-256
+    over the runtime code on chain, are by contract name (the token and each registry are there only if they were
+    deployed along). The asset registry deploys `asset_identity` itself, which every asset is a clone of, so these two
+    share a transaction.
     """
 
     chain_id: int
     settlement: bytes
     token: bytes
+    did_registry: bytes
+    asset_registry: bytes
+    asset_identity: bytes
+    role_registry: bytes
     admin: bytes
+    root_owner: bytes
     deployer: bytes
     withdrawal_delay_seconds: int
+    cache_seconds: int
+    asset_role: bytes
+    balancing_role: bytes
+    grid_operator_role: bytes
+    registries_since: int
     block: int
     block_hash: bytes
     compiler: str
@@ -53,11 +98,36 @@ class Deployment:
 
     def address_of(self, name: str) -> bytes:
         """Return where the contract of this name stands."""
-        return {"Settlement": self.settlement, "TestEuro": self.token}[name]
+        return {
+            "AssetIdentity": self.asset_identity,
+            "AssetRegistry": self.asset_registry,
+            "DidRegistry": self.did_registry,
+            "RoleRegistry": self.role_registry,
+            "Settlement": self.settlement,
+            "TestEuro": self.token,
+        }[name]
 
     def arguments_of(self, name: str) -> tuple[Any, ...]:
         """Return what the contract's constructor was given."""
-        return {"Settlement": (self.token, self.admin, self.withdrawal_delay_seconds), "TestEuro": ()}[name]
+        return {
+            "AssetIdentity": (self.did_registry,),
+            "AssetRegistry": (self.did_registry, load("AssetIdentity").bytecode),
+            "DidRegistry": (),
+            "RoleRegistry": (self.did_registry, self.asset_registry, self.root_owner),
+            "Settlement": (
+                self.token,
+                self.admin,
+                self.withdrawal_delay_seconds,
+                self.did_registry,
+                self.asset_registry,
+                self.role_registry,
+                self.asset_role,
+                self.balancing_role,
+                self.grid_operator_role,
+                self.cache_seconds,
+            ),
+            "TestEuro": (),
+        }[name]
 
     def to_json(self) -> str:
         """Return the record as sorted, indented JSON; bytes are hex."""
@@ -85,40 +155,71 @@ def deploy(
     evm: Evm,
     key: bytes,
     *,
+    roles: RoleNodes,
     admin: bytes | None = None,
+    root_owner: bytes | None = None,
     token: bytes | None = None,
+    registries: Registries | None = None,
     withdrawal_delay_seconds: int = DEFAULT_WITHDRAWAL_DELAY_SECONDS,
+    cache_seconds: int = DEFAULT_CACHE_SECONDS,
     preset: ChainPreset | None = None,
     sent: SentLog | None = None,
 ) -> Deployment:
-    """Deploy Settlement over `token`, and before it a test euro if no token is given; `key` pays.
+    """Deploy Settlement, and before it the token and the registries that are not given; `key` pays.
 
-    The admin is whoever pays, unless another is named. `preset` and `sent` are as for `transact`. Waits until all
-    is mined; raises `EvmError`.
+    The admin is whoever pays, unless another is named, and so is who owns the root of all names. The token is a test
+    euro. `preset` and `sent` are as for `transact`. Waits until everything is mined; raises `EvmError`.
     """
-    settlement = load("Settlement")
     receipts: dict[str, Receipt] = {}
-    if token is None:
-        receipts["TestEuro"] = transact(evm, key, None, constructor(load("TestEuro")), preset=preset, sent=sent)
-        token = _created(receipts["TestEuro"])
+
+    def create(name: str, *arguments: Any) -> bytes:
+        receipts[name] = transact(evm, key, None, constructor(load(name), *arguments), preset=preset, sent=sent)
+        return _created(receipts[name])
+
     admin = sender_of(key) if admin is None else admin
-    code = constructor(settlement, token, admin, withdrawal_delay_seconds)
-    receipt = transact(evm, key, None, code, preset=preset, sent=sent)
-    receipts["Settlement"] = receipt
+    root_owner = sender_of(key) if root_owner is None else root_owner
+    if token is None:
+        token = create("TestEuro")
+    did, assets, role_registry, since = _given(registries)
+    if did is None:
+        did = create("DidRegistry")
+        since = receipts["DidRegistry"].block_number
+    if assets is None:
+        assets = create("AssetRegistry", did, load("AssetIdentity").bytecode)
+        receipts["AssetIdentity"] = receipts["AssetRegistry"]
+    identity = _implementation(evm, assets)
+    if role_registry is None:
+        role_registry = create("RoleRegistry", did, assets, root_owner)
+    asked = (did, assets, role_registry, roles.asset, roles.balancing_provider, roles.grid_operator)
+    address = create("Settlement", token, admin, withdrawal_delay_seconds, *asked, cache_seconds)
+    stands_at = {name: _created(receipt) for name, receipt in receipts.items()}
+    if "AssetIdentity" in stands_at:
+        stands_at["AssetIdentity"] = identity
+    settlement = load("Settlement")
     return Deployment(
         chain_id=evm.chain_id,
-        settlement=_created(receipt),
+        settlement=address,
         token=token,
+        did_registry=did,
+        asset_registry=assets,
+        asset_identity=identity,
+        role_registry=role_registry,
         admin=admin,
+        root_owner=root_owner,
         deployer=sender_of(key),
         withdrawal_delay_seconds=withdrawal_delay_seconds,
-        block=receipt.block_number,
-        block_hash=receipt.block_hash,
+        cache_seconds=cache_seconds,
+        asset_role=roles.asset,
+        balancing_role=roles.balancing_provider,
+        grid_operator_role=roles.grid_operator,
+        registries_since=since,
+        block=receipts["Settlement"].block_number,
+        block_hash=receipts["Settlement"].block_hash,
         compiler=settlement.compiler,
         evm_version=settlement.evm_version,
         source_digest=settlement.source_digest,
         creations={name: Creation(each.tx_hash, each.block_number, each.block_hash) for name, each in receipts.items()},
-        code_digests={name: code_digest(evm, _created(each)) for name, each in receipts.items()},
+        code_digests={name: code_digest(evm, address) for name, address in stands_at.items()},
     )
 
 
@@ -168,14 +269,33 @@ def creation_from_document(document: Any) -> Creation:
     return Creation(read_data(document["transaction"], 32), document["block"], read_data(document["block_hash"], 32))
 
 
+def _given(registries: Registries | None) -> tuple[bytes | None, bytes | None, bytes | None, int]:
+    if registries is None:
+        return None, None, None, 0
+    return registries.did, registries.assets, registries.roles, registries.since
+
+
+def _implementation(evm: Evm, asset_registry: bytes) -> bytes:
+    """Return what the assets of this registry are clones of; `NoSuchContract` where there is no such registry."""
+    returned = evm.call(asset_registry, _IMPLEMENTATION)
+    if len(returned) != 32:
+        raise NoSuchContract(asset_registry, "implementation()")
+    return returned[12:]
+
+
 def _created(receipt: Receipt) -> bytes:
     assert receipt.contract_address is not None, "the transaction had no recipient"
     return receipt.contract_address
 
 
-_NUMBERS = ("chain_id", "withdrawal_delay_seconds", "block")
+_IMPLEMENTATION = keccak_256(b"implementation()").digest()[:4]
+_NUMBERS = ("chain_id", "withdrawal_delay_seconds", "cache_seconds", "registries_since", "block")
 _TEXTS = ("compiler", "evm_version", "source_digest")
-_LENGTHS = {"settlement": 20, "token": 20, "admin": 20, "deployer": 20, "block_hash": 32}
+_LENGTHS = {
+    **dict.fromkeys(("settlement", "token", "did_registry", "asset_registry", "asset_identity", "role_registry"), 20),
+    **dict.fromkeys(("admin", "root_owner", "deployer"), 20),
+    **dict.fromkeys(("asset_role", "balancing_role", "grid_operator_role", "block_hash"), 32),
+}
 
 
 def _typed(found: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +306,7 @@ def _typed(found: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(found[name], str):
             raise MalformedDeployment(f"{name} is not text")
     digests, creations = found["code_digests"], found["creations"]
-    if not isinstance(digests, dict) or not {"Settlement"} <= digests.keys() <= {"Settlement", "TestEuro"}:
+    if not isinstance(digests, dict) or not {"Settlement"} <= digests.keys() <= set(DEPLOYABLE):
         raise MalformedDeployment("code_digests are not by contract name")
     if not isinstance(creations, dict) or creations.keys() != digests.keys():
         raise MalformedDeployment("creations and code_digests are not of the same contracts")

@@ -7,6 +7,7 @@ EvmError                    evm-error
 ├── NodeRefused             node-refused
 ├── WrongChain              wrong-chain
 ├── NotMined                not-mined
+├── NoSuchContract          no-such-contract
 ├── FeeAboveCap             fee-above-cap
 ├── ChainSettingsRefused    chain-settings-refused
 ├── MalformedDeployment     malformed-deployment
@@ -109,6 +110,17 @@ class NotMined(EvmError):
         super().__init__(f"transaction 0x{tx_hash.hex()} was not mined within {seconds} s")
         self.tx_hash = tx_hash
         self.seconds = seconds
+
+
+class NoSuchContract(EvmError):
+    """What is at the address does not answer as our contract would, or nothing is there."""
+
+    code = "no-such-contract"
+
+    def __init__(self, address: bytes, question: str) -> None:
+        super().__init__(f"what is at 0x{address.hex()} does not answer {question}")
+        self.address = address
+        self.question = question
 
 
 class FeeAboveCap(EvmError):

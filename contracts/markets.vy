@@ -3,16 +3,30 @@
 @title Markets: terms that are given once and never change
 @license Apache-2.0
 @notice A grid operator opens a market under a number. Other terms are another market, so a signed order cannot come to mean
-    something else.
+    something else. Who is a grid operator, and of which market, the role registry says.
 @dev A market is one word: fee account 32 bits (low), fee cap 48, period 32, lead 32, window 32, uniform 1. It is zero only
     when it is not open.
 """
 
+from . import assets
 from . import escrow
-from . import roles
 
+uses: assets
 uses: escrow
-uses: roles
+
+interface RoleRegistry:
+    def claim(subject: address, role: bytes32) -> Claim: view
+
+struct Claim:
+    version: uint256
+    registered_at: uint256
+    expiry: uint256
+    issuer: address
+    data: bytes32
+    epoch: uint256
+    revoked_at: uint256
+
+grid_operator_role: public(immutable(bytes32))
 
 markets: uint256[2**32]
 
@@ -25,6 +39,11 @@ event MarketOpened:
     lead_seconds: uint256
     window_seconds: uint256
     uniform: bool
+
+
+@deploy
+def __init__(role_of_grid_operators: bytes32):
+    grid_operator_role = role_of_grid_operators
 
 
 @external
@@ -56,7 +75,7 @@ def open_market(
     uniform: bool,
 ):
     """
-    @notice Open the market `number` for good.
+    @notice Open the market `number` for good. The sender's claim to the grid operator's role is for this market, or for any.
     @param fee_account Receives the fees.
     @param fee_cap The highest fee of a trade, in micro per kWh.
     @param period_seconds Delivery periods start at its multiples.
@@ -64,7 +83,11 @@ def open_market(
     @param window_seconds A session may be settled until this long after delivery started.
     @param uniform Whether all trades of a session have one rate.
     """
-    assert roles._has(roles.GRID_OPERATOR), "roles: not a grid operator"
+    assert assets._held(msg.sender, grid_operator_role) >= block.timestamp, "markets: not a grid operator"
+    named: uint256 = convert(
+        (staticcall RoleRegistry(assets.role_registry).claim(msg.sender, grid_operator_role)).data, uint256
+    )
+    assert named == 0 or named == convert(number, uint256), "markets: claim is for another"
     assert number != 0, "markets: number is zero"
     assert self.markets[number] == 0, "markets: open already"
     assert escrow._exists(convert(fee_account, uint256)), "markets: no such fee account"

@@ -2,15 +2,14 @@
 """
 @title One role, one duty, and an admin that is handed over in two steps
 @license Apache-2.0
-@notice The admin grants and revokes roles and lifts a pause. It cannot settle, enrol, open a market or touch money.
+@notice The admin grants and revokes the roles of this contract's own running, and lifts a pause. It cannot settle, enrol, open
+    a market or touch money. Who trades, balances and opens markets is the registries' to say, not the admin's.
 @dev A role is one bit; what an address may do is the sum of its bits.
 """
 
 OPERATOR: constant(uint256) = 1  # settles
-REGISTRAR: constant(uint256) = 2  # enrols assets
-GRID_OPERATOR: constant(uint256) = 4  # opens markets
-GUARDIAN: constant(uint256) = 8  # pauses
-ALL_ROLES: constant(uint256) = 15
+GUARDIAN: constant(uint256) = 2  # pauses
+ALL_ROLES: constant(uint256) = 3
 
 admin: public(address)
 proposed_admin: public(address)

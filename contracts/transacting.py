@@ -21,29 +21,25 @@ def transact(
     to: bytes | None,
     data: bytes,
     *,
+    value: int = 0,
     preset: ChainPreset | None = None,
     deadline_seconds: int = 120,
     pause: Callable[[float], None] = time.sleep,
     sent: SentLog | None = None,
 ) -> Receipt:
-    """Estimate, sign, send, and wait for the receipt.
+    """Send a transaction, as `send` does, and wait for the receipt.
 
     With `sent`, the transaction is written down before it is sent; what was written down there before is not signed
-    anew. Raises `UndertakingDiffers` where that was another one.
-
-    The gas limit is a quarter above the estimate; `preset` says what kind of transaction the chain takes and what may
-    be offered, else what the house knows of the chain. Raises `Reverted`, before anything is paid where the estimate
-    already shows it; `FeeAboveCap`; `TransactionRefused`; `NotMined` after the deadline.
+    anew. Raises what `send` raises; `UndertakingDiffers` where something else was written down; `Reverted` where the
+    transaction did; `NotMined` after the deadline.
     """
-    preset = preset_of(evm.chain_id) if preset is None else preset
-    sender = sender_of(key)
-    step = Step.of(evm.chain_id, sender, to, data)
+    step = Step.of(evm.chain_id, sender_of(key), to, data)
     signed = None if sent is None else sent.recall(step)
     if sent is not None and signed is not None and not _send_again(evm, signed):
         sent.forget()
         signed = None
     if signed is None:
-        signed = _signed(evm, key, to, data, preset)
+        signed = _signed(evm, key, to, data, value, preset)
         if sent is not None:
             sent.note(step, signed)
         evm.send_raw(signed.raw)
@@ -51,6 +47,20 @@ def transact(
     if not receipt.ok:
         raise Reverted(f"transaction 0x{signed.hash.hex()} in block {receipt.block_number}")
     return receipt
+
+
+def send(
+    evm: Evm, key: bytes, to: bytes | None, data: bytes, *, value: int = 0, preset: ChainPreset | None = None
+) -> bytes:
+    """Estimate, sign and send a transaction; return its hash.
+
+    `value` is wei that go along. The gas limit is a quarter above the estimate; `preset` says what kind of transaction
+    the chain takes and what may be offered, else what the house knows of the chain. Raises `Reverted`, before anything
+    is paid, where the estimate already shows it; `FeeAboveCap`; `TransactionRefused`.
+    """
+    signed = _signed(evm, key, to, data, value, preset)
+    evm.send_raw(signed.raw)
+    return signed.hash
 
 
 def _send_again(evm: Evm, signed: SignedTransaction) -> bool:
@@ -67,7 +77,10 @@ def _send_again(evm: Evm, signed: SignedTransaction) -> bool:
     return True
 
 
-def _signed(evm: Evm, key: bytes, to: bytes | None, data: bytes, preset: ChainPreset) -> SignedTransaction:
+def _signed(
+    evm: Evm, key: bytes, to: bytes | None, data: bytes, value: int, preset: ChainPreset | None
+) -> SignedTransaction:
+    preset = preset_of(evm.chain_id) if preset is None else preset
     sender = sender_of(key)
     estimate = evm.estimate_gas(sender, to, data)
     # a legacy chain may know no base fee, and others need no gas price
@@ -79,6 +92,7 @@ def _signed(evm: Evm, key: bytes, to: bytes | None, data: bytes, preset: ChainPr
         nonce=evm.nonce(sender, pending=True),
         to=to,
         data=data,
+        value=value,
         gas=estimate + (estimate >> 2),
         max_fee=max_fee,
         priority_fee=tip,

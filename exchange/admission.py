@@ -4,7 +4,9 @@
      2  bad-signature           nobody's canonical signature of this digest
      3  wrong-market            another node, or a product not traded here
      4  not-a-delivery-start    no delivery period begins then
-     5  unknown-asset, asset-not-current, orders-voided, not-authorised
+     5  unknown-asset, asset-without-owner, asset-not-enrolled, asset-sold, asset-not-certified, asset-not-current,
+        not-a-balancing-provider, orders-voided, not-authorised (or, by the reason, mandate-ended,
+        mandate-of-earlier-owner, ownership-ended)
      6  gate-not-open, gate-closed
      7  order-expired           ends before the gate closes
      8  size-out-of-bounds      energy, then limit
@@ -27,21 +29,53 @@ from exchange.errors import (
     SizeOutOfBounds,
     WrongMarket,
 )
-from exchange.order import NO_PREFERENCES, Order
+from exchange.order import NO_PREFERENCES, Order, Side
 from exchange.parameters import Parameters
 from identity.address import Address
 from identity.registry import Registry, Standing
 
+BALANCING = frozenset({3, 4})
+"""The products in which who offers must be a balancing provider: balancing up and down."""
+
 
 def admit(order: Order, signer: Address, parameters: Parameters, registry: Registry, now: int) -> Standing:
     """Return for which account `signer` may place `order` at `now`, or refuse it by the first rule it breaks."""
+    check_market(order, parameters)
+    standing = judge(order, signer, parameters, registry)
+    check_terms(order, parameters, now)
+    return standing
+
+
+def judge(
+    order: Order, signer: Address, parameters: Parameters, registry: Registry, *, number: int | None = None
+) -> Standing:
+    """Return for which account `signer` may act for the order's asset as of its gate closure, or refuse.
+
+    `number` is the enrolment under which the order was taken, if it was.
+    """
+    return registry.judge(
+        order.asset,
+        signer,
+        order.epoch,
+        parameters.market.gate_closure(order.delivery_start),
+        balancing=order.product in BALANCING and order.side is Side.OFFER,
+        number=number,
+    )
+
+
+def check_market(order: Order, parameters: Parameters) -> None:
+    """Refuse an order for another market, another product or no delivery period."""
     market = parameters.market
     if order.market != market.number or order.product != market.product:
         raise WrongMarket(order.market, order.product)
     if not market.is_delivery_start(order.delivery_start):
         raise NotADeliveryStart(order.delivery_start, market.period)
+
+
+def check_terms(order: Order, parameters: Parameters, now: int) -> None:
+    """Refuse an order that comes too early or late, ends too early, or asks for what the community does not take."""
+    market = parameters.market
     closure = market.gate_closure(order.delivery_start)
-    standing = registry.judge(order.asset, signer, order.epoch, closure)
     check_gate(market, order.delivery_start, now)
     if order.valid_until < closure:
         raise OrderExpired(order.valid_until, closure)
@@ -51,7 +85,6 @@ def admit(order: Order, signer: Address, parameters: Parameters, registry: Regis
         raise SizeOutOfBounds("limit", order.limit, parameters.lowest_limit, parameters.highest_limit)
     if order.preferences != NO_PREFERENCES:
         raise PreferencesUnknown
-    return standing
 
 
 def check_gate(market: Market, delivery_start: int, now: int) -> None:

@@ -9,7 +9,7 @@ from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from exchange.admission import admit, check_gate
+from exchange.admission import admit, check_gate, judge
 from exchange.clear import Resting, clear
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
@@ -200,16 +200,15 @@ class Market:
         """Decide the clearing of a closed session; orders whose authority has ended since are left out by name."""
         session = self.session(key)
         assert follows(session.state, Step.CLEAR), "only a closed session is cleared"
-        closure = self.parameters.market.gate_closure(key.delivery_start)
         resting, excluded = [], []
         for accepted in session.live():
-            order = accepted.signed.order
+            order, signer = accepted.signed.order, to_address(accepted.signer)
             try:
-                standing = registry.judge(order.asset, to_address(accepted.signer), order.epoch, closure)
+                standing = judge(order, signer, self.parameters, registry, number=accepted.asset)
             except AuthorityRefused as refusal:
                 excluded.append((accepted.digest, refusal.code))
                 continue
-            assert standing.account.number == accepted.account, "an asset does not change its account"
+            assert standing.account.number == accepted.account, "an enrolment does not change its account"
             resting.append(resting_order(accepted, self.parameters))
         clearing = clear(resting, session=key, fee=self.parameters.market.fee)
         return SessionCleared(

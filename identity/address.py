@@ -1,5 +1,6 @@
 """Twenty bytes, and their one textual form: ERC-55 mixed-case checksum."""
 
+from functools import lru_cache
 from typing import NewType
 
 from identity.errors import MalformedAddress
@@ -17,6 +18,7 @@ def to_address(raw: bytes) -> Address:
     return Address(raw)
 
 
+@lru_cache(maxsize=1 << 14)  # a refusal names who asked for what, and there are more questions than people
 def to_text(address: Address) -> str:
     """Return the checksummed text of `address` (ERC-55)."""
     plain = address.hex()

@@ -1,64 +1,39 @@
-"""Who may act for which asset, until when: a fold over what the chain says.
+"""Accounts and enrolled assets, and whether a signer may act for one: a fold over what the chain says.
 
-The settlement contract names accounts, their holders and delegates, and the assets enrolled under them. Whoever reads
-its log hands the facts to `Registry.apply` in order; the questions are answered from memory. The facts are plain
-values, so another registry may become their source without a change here.
+The settlement contract names accounts, their holders, and the assets enrolled under them; the registries say who owns
+an asset, what is certified of it, and who may sign for it. Whoever reads the logs hands the facts to `Registry.apply`
+in the order of the chain.
 
-Authority is judged **as of a moment**, the gate closure of a session: a delegation that ends later, an enrolment that
-ends later, or an epoch that began later does not undo what was agreed before. The contract follows the same rule.
+Authority is judged **as of a moment**, the gate closure of a session. The contract keeps what the registries said when
+somebody last asked, and anybody may have it ask anew; here the registries themselves are asked, so that a sale, a
+revocation or an expiry counts as soon as it is read.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from identity.address import Address, to_text
-from identity.errors import AssetNotCurrent, NotAuthorised, OrdersVoided, UnknownAsset
+from identity.authority import AuthorityIndex
+from identity.errors import (
+    AssetNotCertified,
+    AssetNotCurrent,
+    AssetNotEnrolled,
+    AssetSold,
+    NotABalancingProvider,
+    OrdersVoided,
+    UnknownAsset,
+)
+from identity.facts import AccountOpened, AssetEnrolled, AssetRefreshed, EpochBegun, IdentityFact
+from identity.purposes import TRADE
+from identity.tenure import Tenure
 
 
 @dataclass(frozen=True, slots=True)
-class AccountOpened:
-    """An account was opened for `holder`."""
+class RequiredRoles:
+    """The roles an asset must hold, by their nodes, as the settlement contract names them: to trade, to balance."""
 
-    account: int
-    holder: Address
-
-
-@dataclass(frozen=True, slots=True)
-class EpochBegun:
-    """The holder voided everything signed before: a new epoch began at `since` (unix seconds)."""
-
-    account: int
-    epoch: int
-    since: int
-
-
-@dataclass(frozen=True, slots=True)
-class DelegateNamed:
-    """`agent` may sign for the account until `until` (unix seconds, inclusive); a revocation names an earlier end."""
-
-    account: int
-    agent: Address
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
-class AssetEnrolled:
-    """An asset, known by its identity address, was enrolled under an account until `until`."""
-
-    asset: int
-    identity: Address
-    account: int
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
-class AssetRenewed:
-    """The enrolment of an asset now ends at `until`: later (renewed) or earlier (retired)."""
-
-    asset: int
-    until: int
-
-
-RegistryFact = AccountOpened | EpochBegun | DelegateNamed | AssetEnrolled | AssetRenewed
+    asset: bytes
+    balancing: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +47,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """An enrolled asset: its number, its identity, the account it trades for, the end of its enrolment."""
+    """An enrolled asset: its number, its identity, the account it trades for, and in which ownership epoch.
+
+    The owner may enrol it anew under another account, which gives another number; so does the next owner. `until` and
+    `balancing_until` are what the contract has kept of the registries' word.
+    """
 
     number: int
     identity: Address
     account: int
+    epoch: int
     until: int
+    balancing_until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,74 +71,119 @@ class Standing:
 
 
 class Registry:
-    """Accounts, assets and delegates as they stand after the facts applied so far."""
+    """Accounts, enrolments and the authority index as they stand after the facts applied so far.
 
-    def __init__(self) -> None:
+    `roles` are those the settlement contract asks for.
+    """
+
+    def __init__(self, roles: RequiredRoles) -> None:
+        self.roles = roles
+        self.authority = AuthorityIndex()
         self.accounts: dict[int, Account] = {}
         self.assets: dict[Address, Asset] = {}
-        self._asset_numbers: dict[int, Address] = {}
-        self._delegates: dict[tuple[int, Address], int] = {}
+        self._numbers: dict[int, Asset] = {}
+        self._enrolled: dict[tuple[Address, int], Asset] = {}
         self._epoch_ended: dict[tuple[int, int], int] = {}
 
-    def apply(self, fact: RegistryFact) -> None:
-        """Take one more fact; facts come in the order of the chain."""
+    def apply(self, fact: IdentityFact) -> None:
+        """Take one more fact; facts come in the order of the chain. Raises `KeyError` for what was never there."""
         match fact:
             case AccountOpened(account, holder):
                 self.accounts[account] = Account(account, holder)
             case EpochBegun(account, epoch, since):
-                known = self.accounts[account]
-                self.accounts[account] = Account(account, known.holder, epoch)
+                self.accounts[account] = replace(self.accounts[account], epoch=epoch)
                 self._epoch_ended[account, epoch - 1] = since
-            case DelegateNamed(account, agent, until):
-                self._delegates[account, agent] = until
-            case AssetEnrolled(number, identity, account, until):
-                self.assets[identity] = Asset(number, identity, account, until)
-                self._asset_numbers[number] = identity
-            case AssetRenewed(number, until):
-                identity = self._asset_numbers[number]
-                asset = self.assets[identity]
-                self.assets[identity] = Asset(number, identity, asset.account, until)
+            case AssetEnrolled(number, identity, account, epoch, until, balancing_until):
+                self.accounts[account]
+                self._keep(Asset(number, identity, account, epoch, until, balancing_until))
+            case AssetRefreshed(number, until, balancing_until):
+                self._keep(replace(self._numbers[number], until=until, balancing_until=balancing_until))
+            case _:
+                self.authority.apply(fact)
 
     def asset(self, identity: Address) -> Asset:
-        """Return the asset with this identity, or refuse it as unknown."""
+        """Return the newest enrolment of the asset with this identity, or refuse it as unknown."""
         asset = self.assets.get(identity)
         if asset is None:
             raise UnknownAsset(to_text(identity))
         return asset
 
     def asset_by_number(self, number: int) -> Asset | None:
-        """Return the asset with this number, if one is enrolled."""
-        identity = self._asset_numbers.get(number)
-        return None if identity is None else self.assets[identity]
+        """Return the enrolment with this number, also where the asset was sold and enrolled anew since."""
+        return self._numbers.get(number)
+
+    def enrolment(self, identity: Address, epoch: int) -> Asset | None:
+        """Return the newest enrolment of an asset in one ownership epoch, if there is one."""
+        return self._enrolled.get((identity, epoch))
+
+    @property
+    def enrolments(self) -> Mapping[int, Asset]:
+        """Every enrolment there ever was, by number."""
+        return self._numbers
 
     def accounts_of(self, holder: Address) -> list[Account]:
         """Return the accounts that `holder` holds, by number."""
         return [account for _, account in sorted(self.accounts.items()) if account.holder == holder]
 
-    def delegation(self, account: int, agent: Address) -> int | None:
-        """Return until when `agent` may sign for the account, if it was ever named."""
-        return self._delegates.get((account, agent))
-
     def epoch_ended(self, account: int, epoch: int) -> int | None:
         """Return when an epoch of the account was ended, if it was."""
         return self._epoch_ended.get((account, epoch))
 
-    def judge(self, identity: Address, signer: Address, epoch: int, at: int) -> Standing:
+    def judge(
+        self,
+        identity: Address,
+        signer: Address,
+        epoch: int,
+        at: int,
+        *,
+        balancing: bool = False,
+        number: int | None = None,
+    ) -> Standing:
         """Return for which account `signer` may act for the asset `identity` at the moment `at`.
 
-        `epoch` is the account epoch the signature was made in. Refuses, in this order: unknown asset, asset not
-        current, orders voided, not authorised.
+        `epoch` is the account epoch the signature was made in. `balancing` asks for the balancing provider's role too;
+        `number` is the enrolment under which the order was taken, if it was; else it is the newest in the ownership of
+        that moment. Refuses, in this order: unknown asset, asset without owner, asset not enrolled, asset sold, asset
+        not certified, asset not current, not a balancing provider, orders voided, not authorised.
         """
-        asset = self.asset(identity)
-        if asset.until < at:
+        authority = self.authority
+        tenure = authority.tenure_at(identity, at)
+        asset = self._enrolment(identity, tenure, number)
+        authority.must_hold(identity, self.roles.asset, at)
+        # the contract asks no more about an enrolment that a sale has ended or another one has replaced
+        closed = tenure.ended is not None or self.assets[identity] is not asset
+        if closed and asset.until < at:
             raise AssetNotCurrent(to_text(identity), asset.until)
+        if balancing:
+            self._must_balance(asset, at, closed=closed)
         account = self.accounts[asset.account]
-        voided_later = at <= self._epoch_ended.get((account.number, epoch), -1)
-        if epoch != account.epoch and not voided_later:
+        if epoch != account.epoch and at > self._epoch_ended.get((account.number, epoch), -1):
             raise OrdersVoided(epoch, account.epoch)
-        if signer == account.holder:
-            return Standing(asset, account, as_delegate=False)
-        until = self._delegates.get((account.number, signer))
-        if until is None or until < at:
-            raise NotAuthorised(to_text(signer), account.number)
-        return Standing(asset, account, as_delegate=True)
+        return Standing(asset, account, authority.as_delegate(signer, identity, tenure, TRADE, at))
+
+    def _enrolment(self, identity: Address, tenure: Tenure, number: int | None) -> Asset:
+        enrolled = self._enrolled.get((identity, tenure.epoch)) if number is None else self._numbers.get(number)
+        if enrolled is None:
+            raise AssetNotEnrolled(to_text(identity), tenure.epoch)
+        if enrolled.epoch != tenure.epoch or enrolled.identity != identity:
+            raise AssetSold(to_text(identity), tenure.epoch)
+        return enrolled
+
+    def _must_balance(self, asset: Asset, at: int, *, closed: bool) -> None:
+        identity = asset.identity
+        try:
+            self.authority.must_hold(identity, self.roles.balancing, at)
+        except AssetNotCertified as refusal:
+            raise NotABalancingProvider(to_text(identity), at, refusal.why) from refusal
+        if closed and asset.balancing_until < at:
+            why = f"kept current until {asset.balancing_until} only"
+            raise NotABalancingProvider(to_text(identity), at, why)
+
+    def _keep(self, asset: Asset) -> None:
+        self._numbers[asset.number] = asset
+        newest = self.assets.get(asset.identity)
+        if newest is None or newest.number <= asset.number:
+            self.assets[asset.identity] = asset
+        newest = self._enrolled.get((asset.identity, asset.epoch))
+        if newest is None or newest.number <= asset.number:
+            self._enrolled[asset.identity, asset.epoch] = asset

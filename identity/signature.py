@@ -33,6 +33,12 @@ def compact(signature: bytes) -> bytes:
     return signature
 
 
+def extended(signature: bytes) -> bytes:
+    """Return a compact signature in the 65-byte form of wallets: r, s, v, where v is 27 or 28."""
+    vs = int.from_bytes(signature[32:], "big")
+    return signature[:32] + (vs & (_PARITY - 1)).to_bytes(32, "big") + bytes((27 + (vs >> 255),))
+
+
 def recover(digest: bytes, signature: bytes) -> Address:
     """Return the address whose key made the compact `signature` of `digest`.
 

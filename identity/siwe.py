@@ -12,7 +12,7 @@ from identity.access_errors import MalformedSignIn, SignInRefused
 from identity.address import Address, parse_address, to_text
 from identity.errors import BadSignature, MalformedAddress
 from identity.hashing import keccak
-from identity.instants import read_instant
+from identity.rfc3339 import read_instant
 from identity.signature import recover
 from identity.uri import RESERVED, UNRESERVED, is_authority, is_scheme, is_segment, is_uri
 

@@ -142,7 +142,7 @@ class Replay:
         self.peaks: dict[int, int] = {}
         self.findings: list[Finding] = []
         self._chain = chain
-        state = ChainState(chain.domain.separator(), scale=1)
+        state = ChainState(chain.domain.separator(), chain.roles, scale=1)
         for witnessed in chain.facts:
             try:
                 batch = state.apply(witnessed.fact, self._calldata(witnessed))
@@ -151,7 +151,7 @@ class Replay:
             except LedgerRefused as error:
                 self._find("chain-log", witnessed, f"this cannot have happened: {error}")
             except KeyError:
-                continue  # a fact about an account that was never opened: named where the registry is read
+                continue  # a fact about an account or asset that was never there: named where the registry is read
             else:
                 for account in _credited(witnessed, batch, state):
                     self.peaks[account] = max(state.ledger.credit(account), self.peaks.get(account, 0))

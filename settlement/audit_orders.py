@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from exchange.admission import admit, check_gate
+from exchange.admission import check_gate, check_market, check_terms
 from exchange.book import Book
 from exchange.documents import hexed
 from exchange.errors import OrderRejected
 from exchange.events import OrderAccepted, OrderCancelled
-from exchange.order import Order, Side, cancellation_digest
+from exchange.order import Side, cancellation_digest
 from identity.address import Address, to_text
 from identity.errors import AuthorityRefused, BadSignature
-from identity.registry import AccountOpened, AssetEnrolled, EpochBegun, Registry, Standing
+from identity.registry import Standing
 from identity.signature import recover
 from settlement.authority import Authority
 from settlement.findings import Finding
@@ -101,20 +101,11 @@ def _check_names(
 
 def _check_rules(book: Book, accepted: OrderAccepted) -> Iterator[Finding]:
     """Yield where the order breaks a rule that needs no registry."""
-    order, signer = accepted.signed.order, Address(accepted.signer)
     try:
-        admit(order, signer, book.parameters, _anybody_may(order, signer), accepted.receipt.received_at)
+        check_market(accepted.signed.order, book.parameters)
+        check_terms(accepted.signed.order, book.parameters, accepted.receipt.received_at)
     except OrderRejected as refusal:
         yield _of(book, accepted, "admission", f"it should have been refused as {refusal.code}: {refusal}")
-
-
-def _anybody_may(order: Order, signer: Address) -> Registry:
-    """Return a registry in which the signer may act for the asset, so that only the other rules are looked at."""
-    registry = Registry()
-    registry.apply(AccountOpened(1, signer))
-    registry.apply(EpochBegun(1, order.epoch, 0))
-    registry.apply(AssetEnrolled(1, order.asset, 1, 1 << 62))
-    return registry
 
 
 def _check_authority(
@@ -128,15 +119,15 @@ def _check_authority(
     excluded: str | None,
 ) -> Iterator[Finding]:
     refusals = [verdict for verdict in verdicts if isinstance(verdict, AuthorityRefused)]
-    asset = authority.registry.assets.get(accepted.signed.order.asset)
-    if asset is not None and (asset.number, asset.account) != (accepted.asset, accepted.account):
-        sentence = (
-            f"asset {asset.number} trades for account {asset.account}, not {accepted.asset} for {accepted.account}"
-        )
+    identity = accepted.signed.order.asset
+    enrolled = authority.registry.asset_by_number(accepted.asset)
+    if enrolled is None or (enrolled.identity, enrolled.account) != (identity, accepted.account):
+        what = "nothing" if enrolled is None else f"asset {to_text(enrolled.identity)}, for account {enrolled.account}"
+        sentence = f"number {accepted.asset} stands for {what}, not {to_text(identity)} for {accepted.account}"
         yield _of(book, accepted, "order-account", sentence)
     if cancelled or excluded is not None:
         # authority may have ended since the order was taken; that nobody ever had it is certain all the same
-        if asset is None or not authority.ever(asset.account, signer):
+        if not authority.ever(identity, signer):
             yield _of(book, accepted, "admission", f"{to_text(signer)} could never act for its asset")
     elif len(refusals) == len(verdicts) > 0:
         refusal = refusals[0]
@@ -193,5 +184,5 @@ def _check_cancellations(book: Book, authority: Authority, separator: bytes) -> 
         if cancellation.at < accepted.receipt.received_at:
             yield _of(book, cancellation, "cancellation", "the order was cancelled before it was taken")
         signer = _signer(cancellation_digest(cancellation.digest, separator), cancellation.signature)
-        if signer is None or not authority.ever(accepted.account, signer):
+        if signer is None or not authority.ever(accepted.signed.order.asset, signer):
             yield _of(book, cancellation, "cancellation-signature", "nobody who could act for the asset cancelled it")

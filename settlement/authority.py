@@ -7,16 +7,21 @@ certain to be wrong.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
+from exchange.admission import judge
 from exchange.book import Book
+from exchange.events import OrderAccepted
 from identity.address import Address
 from identity.errors import AuthorityRefused
-from identity.registry import AccountOpened, AssetEnrolled, AssetRenewed, DelegateNamed, EpochBegun, Registry, Standing
+from identity.facts import IdentityFact
+from identity.purposes import TRADE
+from identity.registry import Registry, Standing
 from settlement.chain_view import ChainView
 from settlement.facts import BatchSettled, Witnessed
 
 Verdict = Standing | AuthorityRefused
-_REGISTRY_FACTS = (AccountOpened, EpochBegun, DelegateNamed, AssetEnrolled, AssetRenewed)
+_IDENTITY_FACTS = get_args(IdentityFact)
 
 
 class Authority:
@@ -27,7 +32,7 @@ class Authority:
     """
 
     def __init__(self, books: Sequence[Book], signers: Sequence[Sequence[Address | None]], chain: ChainView) -> None:
-        self.registry = Registry()
+        self.registry = Registry(chain.roles)
         self.unsound: list[Witnessed] = []
         self._verdicts: dict[tuple[int, int], list[Verdict]] = {}
         done = 0
@@ -35,11 +40,9 @@ class Authority:
             self._advance(chain.facts[done:position])
             done = max(done, position)
             book = books[index]
-            closure = book.parameters.market.gate_closure(book.key.delivery_start)
             for place, (accepted, signer) in enumerate(zip(book.orders, signers[index], strict=True)):
                 if signer is not None:
-                    order = accepted.signed.order
-                    verdict = _verdict(self.registry, order.asset, signer, order.epoch, closure)
+                    verdict = _verdict(self.registry, book, accepted, signer)
                     self._verdicts.setdefault((index, place), []).append(verdict)
         self._advance(chain.facts[done:])
 
@@ -47,18 +50,15 @@ class Authority:
         """Return what the readings say of the order at `place` of the book; nothing where nobody signed it."""
         return self._verdicts.get((book, place), [])
 
-    def ever(self, account: int, signer: Address) -> bool:
-        """Whether `signer` holds the account or was ever its delegate."""
-        known = self.registry.accounts.get(account)
-        return known is not None and (signer == known.holder or self.registry.delegation(account, signer) is not None)
+    def ever(self, asset: Address, signer: Address) -> bool:
+        """Whether `signer` ever owned the asset, or was ever named to trade for it."""
+        return self.registry.authority.ever(signer, asset, TRADE)
 
     def _advance(self, facts: Sequence[Witnessed]) -> None:
         for witnessed in facts:
             fact = witnessed.fact
-            if isinstance(fact, _REGISTRY_FACTS):
+            if isinstance(fact, _IDENTITY_FACTS):
                 try:
-                    if isinstance(fact, AssetEnrolled):
-                        self.registry.accounts[fact.account]
                     self.registry.apply(fact)
                 except KeyError:
                     self.unsound.append(witnessed)
@@ -80,8 +80,8 @@ def _moments(books: Sequence[Book], chain: ChainView) -> Iterator[tuple[int, int
         yield first.get(books[index].key.number, len(chain.facts)), index
 
 
-def _verdict(registry: Registry, asset: Address, signer: Address, epoch: int, at: int) -> Verdict:
+def _verdict(registry: Registry, book: Book, accepted: OrderAccepted, signer: Address) -> Verdict:
     try:
-        return registry.judge(asset, signer, epoch, at)
+        return judge(accepted.signed.order, signer, book.parameters, registry, number=accepted.asset)
     except AuthorityRefused as refusal:
         return refusal

@@ -1,11 +1,12 @@
-"""What the contract's log adds up to: who may act, who holds what, which markets are open, what was settled.
+"""What the contracts' logs add up to: who may act, who holds what, which markets are open, what was settled.
 
-A fold over the facts in the order of the chain. Nothing is asked of the contract but its log and the calldata of its
-batches, so whoever folds the same log stands at the same state.
+A fold over the facts in the order of the chain. Nothing is asked of the contracts but their logs and the calldata of
+batches, so whoever folds the same logs stands at the same state.
 """
 
 from exchange.units import Nano
-from identity.registry import Registry
+from identity.chronicle import Chronicle
+from identity.registry import Registry, RequiredRoles
 from settlement.batch import Batch
 from settlement.calldata import read_settle
 from settlement.errors import CalldataMalformed
@@ -24,11 +25,15 @@ from settlement.ledger import Ledger
 class ChainState:
     """Registry, ledger, markets and settled batches after the facts applied so far.
 
-    `separator` is that of the domain orders are signed in, `scale` nano per unit of the token.
+    `chronicle` is told each fact with its block by whoever knows that.
+
+    `separator` is that of the domain orders are signed in, `roles` are those the contract asks of assets, `scale` is
+    nano per unit of the token.
     """
 
-    def __init__(self, separator: bytes, scale: int = 1000) -> None:
-        self.registry = Registry()
+    def __init__(self, separator: bytes, roles: RequiredRoles, scale: int = 1000) -> None:
+        self.registry = Registry(roles)
+        self.chronicle = Chronicle()
         self.ledger = Ledger(scale)
         self.markets: dict[int, MarketOpened] = {}
         self.settled: dict[tuple[int, int], BatchSettled] = {}

@@ -1,25 +1,28 @@
-"""The chain as an auditor sees it: the contract's log, the calldata of its batches, and what its views say."""
+"""The chain as an auditor sees it: the contracts' logs, the calldata of batches, and what the views say."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exchange.units import Nano
 from identity.address import Address
+from identity.registry import RequiredRoles
 from identity.typed_data import Domain
 from settlement.facts import BatchSettled, MarketOpened, Witnessed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainView:
-    """What a node says of one contract, read up to one block.
+    """What a node says of one settlement contract and its registries, read up to one block.
 
-    `facts` stand in the order of the chain. `calldata` is that of the transactions that settled, by session number and
-    part. `credits` are what the contract's views say the accounts hold, `tokens_held` what it says it holds for all of
-    them, in nano (none where it was not asked). `block_times` are unix seconds by block number, where they are known.
+    `roles` are those the contract asks of assets. `facts` stand in the order of the chain. `calldata` is that of the
+    transactions that settled, by session number and part. `credits` are what the contract's views say the accounts
+    hold, `tokens_held` what it says it holds for all of them, in nano (none where it was not asked). `block_times` are
+    unix seconds by block number, where they are known.
     """
 
     chain_id: int
     contract: Address
+    roles: RequiredRoles
     facts: Sequence[Witnessed]
     calldata: Mapping[tuple[int, int], bytes]
     credits: Mapping[int, Nano]

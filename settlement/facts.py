@@ -1,12 +1,12 @@
-"""What the settlement contract's log says, as plain values: the language between the chain and everybody above.
+"""What the contracts' logs say, as plain values: the language between the chain and everybody above.
 
-Amounts are nano, instants unix seconds. Facts about accounts, delegates and assets are the identity room's.
+Amounts are nano, instants unix seconds. Facts about accounts, assets, roles and delegations are the identity room's.
 """
 
 from dataclasses import dataclass
 
 from exchange.units import MicroPerKwh, Nano, Wh
-from identity.registry import RegistryFact
+from identity.facts import IdentityFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class BatchSettled:
 
 
 EscrowFact = Deposited | WithdrawalRequested | WithdrawalCancelled | Withdrawn
-Fact = RegistryFact | EscrowFact | MarketOpened | BatchSettled
+Fact = IdentityFact | EscrowFact | MarketOpened | BatchSettled
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`merit demo`: a street of homes trades a whole day."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 
@@ -8,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.auditing import VerificationFailed
 from app.community import CommunityRefused
-from app.demo import Bill, Day, Demo, prepare
+from app.demo import Bill, Day, Demo, Registered, prepare
 from app.output import Output
 from app.street import street_file
 from app.verdict_view import show_verdict
@@ -78,6 +79,7 @@ def _trade(demo: Demo, periods: int, output: Output) -> None:
 
 
 def _show(day: Day, output: Output) -> None:
+    _show_registered(day.registered, output)
     rows = [_row(bill) for bill in day.bills]
     homes = [bill for bill in day.bills if bill.drawn or bill.fed_in]
     rows.append(_row(_sum(homes, "all homes")))
@@ -111,6 +113,19 @@ def _show(day: Day, output: Output) -> None:
     output.text(f"What an auditor catches. In a copy, {day.altered}:")
     for finding in day.caught:
         output.text(f"  ✗ {finding}")
+
+
+def _show_registered(registered: Registered, output: Output) -> None:
+    late = registered.late
+    output.text("The registries")
+    output.text(f"  {registered.certified} assets were certified, and enrolled for that")
+    if registered.aggregated:
+        output.text(f"  {', '.join(registered.aggregated)} let the aggregator trade for them")
+    if late is None:
+        return
+    output.text(f"  {late.home} was sold at noon; an order the aggregator signed for it afterwards was refused")
+    output.text(f"    by the exchange: {late.by_exchange}")
+    output.text(f"    by the contract: {late.by_contract}")
 
 
 def per_unit(total: int, count: int) -> int:
@@ -166,6 +181,11 @@ def _document(day: Day) -> dict[str, object]:
             "blocks": day.chain.blocks,
         },
         "audit": day.verdict.to_document(),
+        "registered": {
+            "certified": day.registered.certified,
+            "aggregated": list(day.registered.aggregated),
+            "late_order": None if day.registered.late is None else asdict(day.registered.late),
+        },
         "altered": day.altered,
         "caught": [finding.to_document() for finding in day.caught],
     }

@@ -105,7 +105,9 @@ def run_check(rpc: str | None, data: Path, record_file: Path | None, *, from_sou
 
 def _fund(evm: RpcEvm, keys: Keys, output: Output) -> None:
     """Let a node for play give money to the public keys that have none; a node that cannot is found out later."""
-    for key in dict.fromkeys((keys.admin, keys.registrar, keys.grid_operator, keys.operator, keys.guardian)):
+    for key in dict.fromkeys(
+        (keys.admin, keys.community, keys.certifier, keys.grid_operator, keys.operator, keys.guardian)
+    ):
         if evm.balance(sender_of(key)):
             continue
         lent = evm.lend(sender_of(key), _PLAY_MONEY_WEI)

@@ -1,5 +1,6 @@
 """`merit serve`: the exchange by the clock."""
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,15 @@ from app.health import skew
 from app.heartbeat_thread import HeartbeatThread
 from app.logs import set_up
 from app.output import Output
-from app.play import StandingUtility, write_member_keys
+from app.play import StandingUtility, write_duty_keys, write_member_keys
 from app.server import Serving, create_app
 from app.storage import storage_of
 from app.street import street_file
-from app.wiring import Places, build, chain_preset, open_chain
+from app.wiring import Places, build, chain_preset, keeper_of, open_chain
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
 from identity.effects.keystore import read_key
+from identity.effects.status_lists import StatusLists
 
 SIGN_INS = Rate(10, 200)
 """How often an address may sign in: a challenge and an answer count one each."""
@@ -35,6 +37,7 @@ def run(
     port: int,
     rpc_port: int,
     key_file: Path | None,
+    keeper_key_file: Path | None,
     confirmations: int | None,
     settings: Path | None,
     storage: str | None = None,
@@ -43,6 +46,7 @@ def run(
     public_url: str | None,
     json_lines: bool,
     log_requests: bool,
+    status_lists: Sequence[str] = (),
 ) -> None:
     """Serve until interrupted. A folder without an exchange is founded on a chain in this process."""
     set_up(json_lines=json_lines, requests=log_requests)
@@ -75,20 +79,34 @@ def run(
         doubt = skew(evm.head(), clock(), alone=local is not None)
         if doubt is not None:
             output.say(f"warning: {doubt}")
-        before = None
         chain_url = founded.rpc
+        chores: list[Callable[[int], object]] = []
+        if keeper_key_file is not None:
+            chores.append(keeper_of(house, read_key(keeper_key_file)).keep)
+        elif preset.play:
+            chores.append(keeper_of(house, keys.certifier).keep)
+        else:
+            output.say("no keeper: have the contract ask the registries anew, see `merit asset refresh --help`")
         if preset.play:
             write_member_keys(data / "keys", founded)
-            before = StandingUtility(house.desk, founded, description.utility).trade
+            if key_file is None:
+                write_duty_keys(data / "duties", keys)
+            chores.append(StandingUtility(house.desk, founded, description.utility).trade)
         if local is not None:
             chain_url = stack.enter_context(DevnetServer(local, rpc_port)).url
         spare_the_book()
         bounds = Bounds(
             address=Rate.of(rate_address), account=Rate.of(rate_account), sign_in=SIGN_INS if rate_address else None
         )
-        server = stack.enter_context(Serving(create_app(house, bounds, public_url), host=host, port=port))
+        app = create_app(house, bounds, public_url, StatusLists(status_lists))
+        server = stack.enter_context(Serving(app, host=host, port=port))
         if public_url is None and host in {"0.0.0.0", "::"}:  # noqa: S104  # what people gave, not what we bind
             output.say("warning: people sign in to what they reach this server by: name it with --public-url")
+
+        def before(now: int) -> None:
+            for chore in chores:
+                chore(now)
+
         heart = HeartbeatThread(house.heartbeat, house.desk, before=before)
         heart.start()
         stack.callback(heart.stop)

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from exchange.effects.cursor import read_session_cursor, session_cursor
 from exchange.effects.desk import Desk
 from exchange.effects.order_routes import SettlementOf
-from exchange.effects.paging import Limit, link_next
 from exchange.effects.readable import book_item, curves_item
 from exchange.effects.schema import SessionOut, SessionPage
 from exchange.effects.trade_index import TradeIndex
@@ -17,6 +16,7 @@ from exchange.effects.views import Document, read_session_name, session_document
 from exchange.market import Market, Session
 from exchange.parameters import Parameters
 from exchange.session import SessionState
+from identity.effects.paging import Limit, link_next
 from identity.effects.reads import Reads
 
 SessionName = Annotated[

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from exchange.effects.cursor import read_trade_cursor, trade_cursor
 from exchange.effects.desk import Desk
-from exchange.effects.paging import Limit, link_next
 from exchange.effects.readable import book_item, judge_trade
 from exchange.effects.schema import HASH_PATTERN, TradeOut, TradePage, raw
 from exchange.effects.views import Document, read_session_name, trade_document
 from identity.access import TRAIL, Item, account_scope
+from identity.effects.paging import Limit, link_next
 from identity.effects.reads import Reads
 
 

@@ -1,11 +1,11 @@
-"""Reading one range of the chain: the settlement contract's facts in it, and the blocks they were in."""
+"""Reading one range of the chain: the facts of our contracts in it, and the blocks they were in."""
 
 from dataclasses import dataclass
 
-from contracts.evm import Block
-from settlement.effects.contract_log import decode
+from contracts.evm import Block, Evm
+from settlement.effects.contract_log import fact_in
 from settlement.effects.errors import ChainMoved
-from settlement.effects.settlement_contract import SettlementContract
+from settlement.effects.sources import Sources
 from settlement.effects.store import Checkpoint, StoredFact
 from settlement.facts import BatchSettled, Witnessed
 
@@ -21,35 +21,33 @@ class Reading:
     facts: tuple[StoredFact, ...]
 
 
-def read_range(
-    contract: SettlementContract, from_block: int, to_block: int, *, scale: int, parent: bytes | None = None
-) -> Reading:
+def read_range(sources: Sources, from_block: int, to_block: int, *, scale: int, parent: bytes | None = None) -> Reading:
     """Read the blocks `from_block` to `to_block`, both included; the first must follow the block with hash `parent`.
 
-    All of it is of one chain: raises `ChainMoved` where a block was replaced meanwhile, or does not follow. Raises
-    `UnknownEvent` where the contract is not the one it is taken for, and `EvmError`. A settled batch is without its
-    calldata where the node does not know the transaction.
+    Facts stand in the order of the chain, whichever contract logged them. All is of one chain: raises `ChainMoved`
+    where a block was replaced meanwhile, or does not follow. Raises `UnknownEvent` where a contract is not the one it
+    is taken for, and `EvmError`. A settled batch is without its calldata where the node does not know the transaction.
     """
-    evm = contract.evm
-    last = _block(contract, to_block)
-    first = last if from_block == to_block else _block(contract, from_block)
+    evm = sources.evm
+    last = _block(evm, to_block)
+    first = last if from_block == to_block else _block(evm, from_block)
     if parent is not None and first.parent_hash != parent:
         raise ChainMoved(from_block)
     blocks = {to_block: last}
     facts = []
-    for entry in evm.logs(contract.address, from_block, to_block):
+    for entry in sources.logs(from_block, to_block):
         if entry.block_number not in blocks:
-            blocks[entry.block_number] = _block(contract, entry.block_number)
+            blocks[entry.block_number] = _block(evm, entry.block_number)
         block = blocks[entry.block_number]
         if block.hash != entry.block_hash:
             raise ChainMoved(entry.block_number)
-        fact = decode(entry, scale=scale, block_time=block.timestamp)
+        fact = fact_in(entry, sources, scale=scale, block_time=block.timestamp)
         if fact is None:
             continue
         calldata = evm.calldata(entry.tx_hash) if isinstance(fact, BatchSettled) else None
         witnessed = Witnessed(fact, entry.block_number, entry.block_hash, entry.tx_hash, entry.index)
         facts.append(StoredFact(witnessed, block.timestamp, calldata))
-    if _block(contract, to_block).hash != last.hash:
+    if _block(evm, to_block).hash != last.hash:
         raise ChainMoved(to_block)
     return Reading(
         tuple(Checkpoint(number, block.hash, block.timestamp) for number, block in sorted(blocks.items())),
@@ -57,8 +55,8 @@ def read_range(
     )
 
 
-def _block(contract: SettlementContract, number: int) -> Block:
-    block = contract.evm.block(number)
+def _block(evm: Evm, number: int) -> Block:
+    block = evm.block(number)
     if block is None:
         raise ChainMoved(number)
     return block

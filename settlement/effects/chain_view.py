@@ -11,9 +11,10 @@ from settlement.facts import BatchSettled
 
 
 def read_chain(contract: SettlementContract, *, start_block: int = 0, end_block: int | None = None) -> ChainView:
-    """Read everything from `start_block`, in which the contract was created or before, to `end_block` (the head).
+    """Read everything from `start_block`, in which the first of the contracts was created or before, to `end_block`
+    (the head).
 
-    Log, calldata, credits and tokens are all of one chain as it stood after the last block; raises `ChainMoved` where
+    Logs, calldata, credits and tokens are all of one chain as it stood after the last block; raises `ChainMoved` where
     that was replaced meanwhile (read again), `UnknownEvent`, `NoSuchContract` and `EvmError`. What counts as held is
     what the contract counts, or what the token says it has where that is less.
     """
@@ -21,12 +22,12 @@ def read_chain(contract: SettlementContract, *, start_block: int = 0, end_block:
     last = evm.head() if end_block is None else evm.block(end_block)
     if last is None:
         raise ChainMoved(end_block or 0)
-    scale = contract.scale()
+    scale, sources = contract.scale(), contract.sources()
     facts: list[StoredFact] = []
     times: dict[int, int] = {}
     parent = None
     for begin in range(start_block, last.number + 1, SPAN):
-        reading = read_range(contract, begin, min(begin + SPAN - 1, last.number), scale=scale, parent=parent)
+        reading = read_range(sources, begin, min(begin + SPAN - 1, last.number), scale=scale, parent=parent)
         facts += reading.facts
         times |= {block.number: block.timestamp for block in reading.blocks}
         parent = reading.blocks[-1].hash
@@ -40,6 +41,7 @@ def read_chain(contract: SettlementContract, *, start_block: int = 0, end_block:
     return ChainView(
         chain_id=evm.chain_id,
         contract=contract.address,
+        roles=contract.required_roles(),
         facts=tuple(fact.witnessed for fact in facts),
         calldata={
             (fact.witnessed.fact.session, fact.witnessed.fact.part): fact.calldata

@@ -1,4 +1,4 @@
-"""What an entry of the settlement contract's log says, as a fact.
+"""What an entry in the log of one of our contracts says, as a fact.
 
 Some facts hold for everybody above; who got which role, and whether the contract is paused, concerns only its
 operators and is passed over. An entry nobody knows is an error: it might move money.
@@ -6,12 +6,15 @@ operators and is passed over. An entry nobody knows is an error: it might move m
 
 from typing import Any
 
+from contracts.abi import abi_of
 from contracts.evm import LogEntry
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
-from identity.registry import AccountOpened, AssetEnrolled, AssetRenewed, DelegateNamed, EpochBegun
-from settlement.effects.contract_abi import abi_of
+from identity.effects import registry_logs
+from identity.effects.registry_logs import UnknownRegistryEvent
+from identity.facts import AccountOpened, AssetEnrolled, AssetRefreshed, EpochBegun
 from settlement.effects.errors import UnknownEvent
+from settlement.effects.sources import Sources
 from settlement.facts import (
     BatchSettled,
     Deposited,
@@ -23,6 +26,17 @@ from settlement.facts import (
 )
 
 PASSED_OVER = frozenset({"AdminProposed", "AdminChanged", "RoleGranted", "RoleRevoked", "Paused", "Unpaused"})
+
+
+def fact_in(entry: LogEntry, sources: Sources, *, scale: int, block_time: int) -> Fact | None:
+    """Return the fact in a log entry of any of our contracts, or None where it is passed over; see `decode`."""
+    registry = sources.registry_at(entry.address)
+    if registry is None:
+        return decode(entry, scale=scale, block_time=block_time)
+    try:
+        return registry_logs.decode(registry, entry, block_time=block_time)
+    except UnknownRegistryEvent as error:
+        raise UnknownEvent(entry.tx_hash, entry.index) from error
 
 
 def decode(entry: LogEntry, *, scale: int, block_time: int) -> Fact | None:
@@ -44,12 +58,17 @@ def _fact(name: str, fields: dict[str, Any], scale: int, block_time: int) -> Fac
             return AccountOpened(fields["account"], Address(fields["holder"]))
         case "OrdersVoided":
             return EpochBegun(fields["account"], fields["epoch"], block_time)
-        case "AgentNamed" | "AgentRevoked":
-            return DelegateNamed(fields["account"], Address(fields["agent"]), fields["until"])
         case "AssetEnrolled":
-            return AssetEnrolled(fields["asset"], Address(fields["identity"]), fields["account"], fields["until"])
-        case "AssetRenewed" | "AssetRetired":
-            return AssetRenewed(fields["asset"], fields["until"])
+            return AssetEnrolled(
+                asset=fields["asset"],
+                identity=Address(fields["identity"]),
+                account=fields["account"],
+                epoch=fields["epoch"],
+                until=fields["until"],
+                balancing_until=fields["balancing_until"],
+            )
+        case "AssetRefreshed":
+            return AssetRefreshed(fields["asset"], fields["until"], fields["balancing_until"])
         case "Deposited":
             return Deposited(fields["account"], Nano(fields["token_units"] * scale))
         case "WithdrawalRequested":

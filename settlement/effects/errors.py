@@ -2,7 +2,6 @@
 
 SettlementEffectError         settlement-effect-error
 ├── BatchConflict             batch-conflict
-├── NoSuchContract            no-such-contract
 ├── UnknownEvent              unknown-event
 ├── UnreadableBatch           unreadable-batch
 ├── ChainMoved                chain-moved
@@ -30,17 +29,6 @@ class BatchConflict(SettlementEffectError):
         super().__init__(f"part {part} of session {session} was sealed before, with other content")
         self.session = session
         self.part = part
-
-
-class NoSuchContract(SettlementEffectError):
-    """What is at the address does not answer as our contract would, or nothing is there."""
-
-    code = "no-such-contract"
-
-    def __init__(self, address: bytes, question: str) -> None:
-        super().__init__(f"what is at 0x{address.hex()} does not answer {question}")
-        self.address = address
-        self.question = question
 
 
 class UnknownEvent(SettlementEffectError):

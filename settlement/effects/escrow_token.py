@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.abi import abi_of
 from contracts.evm import Evm
 from identity.address import Address
 from identity.hashing import keccak
 from identity.signature import sign
 from identity.typed_data import address_word, digest, word
-from settlement.effects.contract_abi import abi_of
 
 _PERMIT_TYPE_HASH = keccak(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
 _PARITY = 1 << 255

@@ -1,4 +1,4 @@
-"""The index: follows the chain block by block, keeps what the settlement contract logged, and folds it into a state.
+"""The index: follows the chain block by block, keeps what the contracts logged, and folds it into a state.
 
 Checkpoints remember the hashes of blocks that were read. Where the chain no longer has them, everything from the fork
 on is forgotten and read again: replaced, never appended. The cursor moves in the transaction that writes the facts.
@@ -56,7 +56,8 @@ class Advance:
 
 
 class Indexer:
-    """Follows one settlement contract from `start_block`, the block that created it or an earlier one.
+    """Follows one settlement contract and the registries it names, from `start_block`: where the first was created, or
+    an earlier block.
 
     Only blocks under at least `confirmations` others are read. `state` is what all facts read so far add up to; it is
     built from the store at the start and changes in place as facts come in.
@@ -76,6 +77,7 @@ class Indexer:
         self._start_block = start_block
         self._scale = contract.scale()
         self._separator = contract.domain_separator()
+        self._sources, self._roles = contract.sources(), contract.required_roles()
         self._rebuild()
 
     def advance(self) -> Advance:
@@ -151,7 +153,7 @@ class Indexer:
             return None
         end = min(begin + SPAN - 1, horizon)
         parent = None if cursor is None else cursor.hash
-        reading = read_range(self._contract, begin, end, scale=self._scale, parent=parent)
+        reading = read_range(self._sources, begin, end, scale=self._scale, parent=parent)
         try:
             for fact in reading.facts:
                 self._apply(fact)
@@ -163,7 +165,7 @@ class Indexer:
         return [fact.witnessed for fact in reading.facts]
 
     def _rebuild(self) -> None:
-        self.state = ChainState(self._separator, self._scale)
+        self.state = ChainState(self._separator, self._roles, self._scale)
         self._known = self._store.cursor()
         for fact in self.facts():
             self._apply(fact)
@@ -173,3 +175,4 @@ class Indexer:
             self.state.apply(fact.witnessed.fact, fact.calldata)
         except CalldataMalformed as error:
             raise UnreadableBatch(fact.witnessed.tx_hash, error.why) from error
+        self.state.chronicle.apply(fact.witnessed.block_number, fact.witnessed.fact)

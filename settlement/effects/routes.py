@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
-from exchange.effects.paging import Limit, link_next
 from exchange.units import Nano
 from identity.access import Item, account_scope, session_scope
 from identity.access_errors import NotGranted
 from identity.address import parse_address, to_text
+from identity.effects.paging import Limit, link_next
 from identity.effects.reads import Reads
 from settlement.batch import Batch, seal
 from settlement.chain_state import ChainState

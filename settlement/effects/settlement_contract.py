@@ -5,14 +5,19 @@ chain; `block` asks for the state after that block, the newest if None. Token am
 credit in nano. The calldata of a batch is made by `settlement.calldata`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any
 
+from contracts.abi import abi_of
 from contracts.evm import Evm
 from exchange.units import MicroPerKwh, Nano
 from identity.address import Address
-from settlement.effects.contract_abi import abi_of
+from identity.hashing import keccak
+from identity.purposes import TRADE, delegate_type
+from identity.registry import RequiredRoles
+from settlement.effects.sources import Sources
 from settlement.facts import MarketOpened
 
 
@@ -20,9 +25,7 @@ class Role(IntFlag):
     """One duty each, as the contract numbers them."""
 
     OPERATOR = 1
-    REGISTRAR = 2
-    GRID_OPERATOR = 4
-    GUARDIAN = 8
+    GUARDIAN = 2
 
 
 def open_account(holder: Address) -> bytes:
@@ -55,38 +58,23 @@ def withdraw(account: int) -> bytes:
     return _tell("withdraw", account)
 
 
-def name_delegate(account: int, agent: Address, until: int) -> bytes:
-    """Let `agent` sign for the account until `until` (unix seconds), as the holder."""
-    return _tell("name_delegate", account, agent, until)
-
-
-def revoke_delegate(account: int, agent: Address) -> bytes:
-    """End a delegation now, as the holder."""
-    return _tell("revoke_delegate", account, agent)
-
-
 def void_orders(account: int) -> bytes:
     """Begin a new epoch: what was signed in the one before counts no longer. As the holder."""
     return _tell("void_orders", account)
 
 
-def enrol(identity: Address, account: int, until: int) -> bytes:
-    """Enrol an asset under an account until `until` (unix seconds), as a registrar."""
-    return _tell("enrol", identity, account, until)
+def enrol(identity: Address, account: int) -> bytes:
+    """Enrol a certified asset under an account of its owner, once in each ownership of it; anybody may."""
+    return _tell("enrol", identity, account)
 
 
-def retire(asset: int) -> bytes:
-    """End an asset's enrolment now, as a registrar."""
-    return _tell("retire", asset)
-
-
-def renew(asset: int, until: int) -> bytes:
-    """Say anew until when an asset is enrolled, as a registrar."""
-    return _tell("renew", asset, until)
+def refresh(assets: Sequence[int]) -> bytes:
+    """Have the contract ask the registries anew about up to 64 enrolled assets; anybody may."""
+    return _tell("refresh", list(assets))
 
 
 def open_market(terms: MarketOpened) -> bytes:
-    """Open a market on these terms for good, as a grid operator."""
+    """Open a market on these terms for good, as one who holds the grid operator's role."""
     return _tell(
         "open_market",
         terms.market,
@@ -145,6 +133,7 @@ class AssetWord:
     identity: Address
     account: int
     until: int
+    balancing_until: int
 
 
 class SettlementContract:
@@ -171,10 +160,6 @@ class SettlementContract:
         amount, due = self._ask("withdrawal", number, block=block)
         return Nano(amount), due
 
-    def delegation(self, account: int, agent: Address, block: int | None = None) -> int:
-        """Return until when `agent` may sign for the account; zero if it was never named."""
-        return self._number("agent_until", account, agent, block=block)
-
     def epoch_ended(self, account: int, epoch: int, block: int | None = None) -> int:
         """Return when an epoch of the account was ended; zero for the present one."""
         return self._number("epoch_ended", account, epoch, block=block)
@@ -184,12 +169,27 @@ class SettlementContract:
         return self._number("asset_count", block=block)
 
     def asset_of(self, identity: Address, block: int | None = None) -> int:
-        """Return the number of the asset with this identity; zero if there is none."""
+        """Return the number under which the asset with this identity was enrolled last; zero if it never was."""
         return self._number("asset_of", identity, block=block)
 
+    def epoch_of(self, number: int, block: int | None = None) -> int:
+        """Return in which ownership of the asset it was enrolled under this number."""
+        return self._number("epoch_of", number, block=block)
+
     def asset(self, number: int, block: int | None = None) -> AssetWord:
-        """Return identity, account and end of an asset."""
+        """Return the identity and account of an asset, and what is kept of the registries' word."""
         return AssetWord(*self._ask("asset", number, block=block))
+
+    def delegated_until(self, number: int, agent: Address, block: int | None = None) -> int:
+        """Return before when `agent` may trade for an enrolled asset, in that ownership of it; 0 if it never might.
+
+        It is the DID registry that is asked, as the contract does.
+        """
+        kind = keccak(delegate_type(TRADE, self._number("epoch_of", number, block=block)))
+        arguments = (self.asset(number, block).identity, kind, agent)
+        registry = abi_of("DidRegistry")
+        until: int = registry.ask(self.evm, self._ask("did_registry")[0], "delegates", *arguments, block=block)[0]
+        return until
 
     def market(self, number: int, block: int | None = None) -> MarketOpened | None:
         """Return the terms of a market, or None if it is not open."""
@@ -219,6 +219,19 @@ class SettlementContract:
     def token(self) -> Address:
         """Return the address of the token in escrow."""
         return Address(self._ask("token")[0])
+
+    def sources(self) -> Sources:
+        """Return the contract with the registries it asks: whose logs its state follows from."""
+        registries = (Address(self._ask(name)[0]) for name in ("did_registry", "asset_registry", "role_registry"))
+        return Sources(self.evm, self.address, *registries)
+
+    def required_roles(self) -> RequiredRoles:
+        """Return the roles that an asset must hold to trade, and to offer balancing."""
+        return RequiredRoles(asset=self._ask("asset_role")[0], balancing=self._ask("balancing_role")[0])
+
+    def cache_seconds(self) -> int:
+        """Return how long the contract believes, at most, what the registries said of an asset."""
+        return self._number("cache_seconds")
 
     def scale(self) -> int:
         """Return how many nano one unit of the token is."""

@@ -128,5 +128,5 @@ STORE = Versioned(
     metadata=METADATA,
     version_table="store_version",
     versions=Path(__file__).with_name("store_versions"),
-    head="0002",
+    head="0003",
 )

@@ -15,7 +15,20 @@ from contracts.local_evm import LocalEvm
 from tests.app.command_line import ROOT, environment, run_apart, service
 from tests.e2e.day import VILLAGE
 
-VERBS = ("demo", "serve", "devnet", "deploy", "audit", "verify", "export", "version")
+VERBS = (
+    "demo",
+    "serve",
+    "devnet",
+    "deploy",
+    "audit",
+    "verify",
+    "export",
+    "version",
+    "asset",
+    "role",
+    "credential",
+    "did",
+)
 SLOW_TO_IMPORT = {"web3", "fastapi", "numpy", "eth_account", "pydantic", "coincurve", "eth", "uvicorn", "httpx2"}
 GENESIS = 1_782_000_000
 

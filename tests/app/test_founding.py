@@ -26,6 +26,9 @@ from exchange.errors import ParametersDiffer
 from exchange.session import SessionState
 from exchange.units import NANO_PER_CENT
 from identity.address import Address, to_text
+from identity.claim_data import unpack_asset, unpack_market
+from identity.effects.role_registry import RoleRegistry
+from identity.energy_roles import EnergyRole, role_nodes
 from identity.signature import address_of
 from settlement.effects.errors import StoreOfAnotherChain
 from settlement.effects.escrow_token import EscrowToken
@@ -51,6 +54,11 @@ def founded(chain):
 
 
 @pytest.fixture(scope="module")
+def roles(chain, founded):
+    return RoleRegistry(chain[0], Address(founded.deployment.role_registry))
+
+
+@pytest.fixture(scope="module")
 def contract(chain, founded):
     return SettlementContract(chain[0], Address(founded.deployment.settlement))
 
@@ -62,8 +70,9 @@ def contract(chain, founded):
     ("name", "role"),
     [
         ("operator", Role.OPERATOR),
-        ("registrar", Role.REGISTRAR),
-        ("grid_operator", Role.GRID_OPERATOR),
+        ("certifier", Role(0)),
+        ("grid_operator", Role(0)),
+        ("community", Role(0)),
         ("guardian", Role.GUARDIAN),
         ("admin", Role(0)),
         ("receipts", Role(0)),
@@ -71,6 +80,46 @@ def contract(chain, founded):
 )
 def test_every_key_has_its_own_duty_and_no_other(contract, name, role):
     assert contract.roles_of(address_of(getattr(KEYS, name))) == role
+
+
+NODES = role_nodes("test-village")
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("community", EnergyRole.COMMUNITY_OPERATOR),
+        ("certifier", EnergyRole.CERTIFIER),
+        ("grid_operator", EnergyRole.GRID_OPERATOR),
+        ("operator", EnergyRole.EXCHANGE_OPERATOR),
+    ],
+)
+def test_every_duty_in_the_registry_is_held_by_one_key(roles, name, role):
+    held = [
+        other for other in Keys.__dataclass_fields__ if roles.has_role(address_of(getattr(KEYS, other)), NODES[role])
+    ]
+    assert held == [name]
+
+
+def test_the_grid_operator_answers_for_the_markets_number_only(roles, founded):
+    claim = roles.claim(address_of(KEYS.grid_operator), NODES[EnergyRole.GRID_OPERATOR])
+    assert unpack_market(claim.data) == founded.parameters.market.number
+
+
+def test_every_asset_is_certified_for_what_its_home_says_of_it(roles, founded):
+    for party in (COMMUNITY.utility, *COMMUNITY.homes):
+        for kind, (_, properties) in party.assets().items():
+            identity = founded.member(party.name).assets[kind].identity
+            assert roles.has_role(identity, NODES[EnergyRole.ASSET])
+            assert unpack_asset(roles.claim(identity, NODES[EnergyRole.ASSET]).data) == properties
+
+
+def test_one_key_with_every_duty_founds_an_exchange_too(chain):
+    evm, _ = chain
+    founded = found(evm, COMMUNITY, Keys.one(KEYS.admin))
+    contract = SettlementContract(evm, Address(founded.deployment.settlement))
+    assert contract.roles_of(address_of(KEYS.admin)) == Role.OPERATOR | Role.GUARDIAN
+    assert contract.asset_count() == sum(len(member.assets) for member in founded.members)
 
 
 def test_the_admin_is_admin_and_nobody_has_two_keys(contract):
@@ -440,8 +489,10 @@ def test_on_a_chain_that_is_not_for_play_every_member_names_its_holder():
             "homes": tuple(home.model_copy(update={"holder": holder}) for home in COMMUNITY.homes),
         }
     )
-    members = found(evm, named, KEYS, preset=earnest).members
-    assert {to_text(member.holder) for member in members if member.assets} == {holder}
+    founded = found(evm, named, KEYS, preset=earnest)
+    # nobody creates an asset in another's name: its owner does
+    assert [member.assets for member in founded.members] == [{}] * len(founded.members)
+    assert {to_text(member.holder) for member in founded.members[1:]} == {holder}
 
 
 def test_accounts_are_told_by_the_contract_and_not_guessed(chain):

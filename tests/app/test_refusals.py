@@ -13,6 +13,7 @@ from contracts.errors import (
     MalformedDeployment,
     NodeRefused,
     NodeUnreachable,
+    NoSuchContract,
     RecordInUse,
     Reverted,
     WrongChain,
@@ -20,7 +21,6 @@ from contracts.errors import (
 from exchange.errors import JournalBroken, JournalInUse, OrderMalformed
 from identity.effects.keystore import KeyUnusable
 from identity.errors import MalformedAddress
-from settlement.effects.errors import NoSuchContract
 from settlement.errors import ProofMalformed
 
 REFUSALS = [
@@ -29,7 +29,7 @@ REFUSALS = [
     (NodeUnreachable("http://127.0.0.1:1", "refused"), Exit.CHAIN_UNREACHABLE),
     (NodeRefused("eth_call", -32000, "no"), Exit.CHAIN_UNREACHABLE),
     (WrongChain(1, 2), Exit.CHAIN_UNREACHABLE),
-    (Reverted("roles: not the admin"), Exit.CHAIN_UNREACHABLE),
+    (Reverted("roles: not the admin"), Exit.INVALID_INPUT),
     (DamagedRecord("chain.jsonl", 7, "not JSON"), Exit.INVALID_INPUT),
     (RecordInUse("chain.jsonl", "in use"), Exit.INVALID_INPUT),
     (CommunityRefused("no homes"), Exit.INVALID_INPUT),

@@ -32,6 +32,7 @@ class Outcome:
 
 
 class Machine(Protocol):
+    chain_id: int
     now: int
 
     def create(self, sender: str, code: bytes) -> bytes: ...
@@ -44,12 +45,20 @@ class Revm:
     """revm by pyrevm: no blocks and no fees; the clock stands where it is set."""
 
     def __init__(self, fork: str = "London", chain_id: int = CHAIN_ID) -> None:
+        self.chain_id = chain_id
         self.evm = pyrevm.EVM(spec_id=fork.upper(), env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=chain_id)))
         self.move_to(GENESIS)
 
     def move_to(self, timestamp: int) -> None:
         self.now = timestamp
         self.evm.set_block_env(pyrevm.BlockEnv(number=1, timestamp=timestamp))
+
+    def snapshot(self) -> object:
+        """Mark this moment, to come back to it once; code and counts that a test put there stay."""
+        return self.evm.snapshot()
+
+    def revert(self, mark: object) -> None:
+        self.evm.revert(mark)
 
     def code(self, address: bytes) -> bytes:
         return bytes(self.evm.basic("0x" + address.hex()).code)
@@ -103,6 +112,7 @@ class PyEvm:
         from eth.vm import forks
         from eth_tester.backends.pyevm import PyEVMBackend
 
+        self.chain_id = CHAIN_ID
         self._backend = PyEVMBackend(
             PyEVMBackend.generate_genesis_params({"gas_limit": 60_000_000}),
             vm_configuration=((0, getattr(forks, f"{fork}VM")),),

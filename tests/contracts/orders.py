@@ -10,6 +10,7 @@ import sha3
 from eth_abi import encode
 
 BID, OFFER = 0, 1
+SPOT, BALANCING_UP, BALANCING_DOWN = 1, 3, 4
 ORDER_TYPE = (
     "Order(address asset,uint32 market,uint8 product,uint8 side,uint40 deliveryStart,uint48 energyWh,"
     "int48 limitMicroPerKwh,bytes32 preferences,uint40 validUntil,uint64 salt)"
@@ -37,8 +38,8 @@ def address_of(name: str) -> bytes:
     return keccak(public)[12:]
 
 
-def domain(chain_id: int, contract: bytes, name: str = "Merit") -> bytes:
-    parts = keccak(DOMAIN_TYPE.encode()), keccak(name.encode()), keccak(b"1"), chain_id, contract
+def domain(chain_id: int, contract: bytes, name: str = "Merit", version: str = "1") -> bytes:
+    parts = keccak(DOMAIN_TYPE.encode()), keccak(name.encode()), keccak(version.encode()), chain_id, contract
     return keccak(encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], parts))
 
 
@@ -59,7 +60,7 @@ class Order:
     energy: int
     limit: int
     market: int = 1
-    product: int = 0
+    product: int = SPOT
     start: int
     valid_until: int
     salt: int = 1
@@ -145,7 +146,7 @@ class Batch:
     trades: Sequence[Trade]
     start: int
     market: int = 1
-    product: int = 0
+    product: int = SPOT
     part: int = 0
     parts: int = 1
     order_root: bytes = b"\x11" * 32

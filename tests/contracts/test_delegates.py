@@ -1,35 +1,37 @@
-"""The holder signs, or an agent it named; authority is judged as of gate closure."""
+"""The holder signs, or a trade delegate that the asset has in the DID registry, as of gate closure."""
 
-from tests.contracts.orders import address_of
+from eth_abi import encode
+
+from contracts.artifacts import load
+from tests.contracts.orders import address_of, keccak
+from tests.contracts.registries import TRADE
 from tests.contracts.scenes import one_trade
-from tests.contracts.town import GATE_CLOSURE, START, refused
+from tests.contracts.town import GATE_CLOSURE, START, Contract, refused
 
-CONSUMER, AGENT = "the consumer", "the agent"
+CONSUMER, PRODUCER, AGENT = "the consumer", "the producer", "the agent"
+LONG = 2**32  # seconds
 
 
 def by_agent(town, **changes):
-    return one_trade(town, orders=[town.bid(CONSUMER, signer=AGENT, **changes), town.offer("the producer")])
+    return one_trade(town, orders=[town.bid(CONSUMER, signer=AGENT, **changes), town.offer(PRODUCER)])
 
 
-def name_agent(town, until):
-    return town.send(CONSUMER, "name_delegate", town.accounts[CONSUMER], address_of(AGENT), until)
+def delegate(town, seconds=LONG, **changes):
+    return town.registries.delegate(town.identities[CONSUMER], CONSUMER, AGENT, seconds, **changes)
 
 
-def revoke_agent(town):
-    return town.send(CONSUMER, "revoke_delegate", town.accounts[CONSUMER], address_of(AGENT))
+def dismiss(town):
+    return town.registries.dismiss(town.identities[CONSUMER], CONSUMER, AGENT)
 
 
-def test_an_agent_signs_up_to_the_second_it_was_named_for(town):
-    outcome = name_agent(town, GATE_CLOSURE)
-    agent = "0x" + address_of(AGENT).hex()
-    fields = {"account": town.accounts[CONSUMER], "agent": agent, "until": GATE_CLOSURE}
-    assert town.settlement.events(outcome) == [("AgentNamed", fields)]
+def test_a_delegate_signs_for_gates_that_close_before_its_time_ends(town):
+    delegate(town, GATE_CLOSURE + 1 - town.machine.now)
     town.close_gate()
     town.settle(by_agent(town))
 
 
-def test_an_agent_named_for_a_second_less_is_refused(town):
-    name_agent(town, GATE_CLOSURE - 1)
+def test_a_delegate_whose_time_ends_as_the_gate_closes_is_refused(town):
+    delegate(town, GATE_CLOSURE - town.machine.now)
     town.close_gate()
     with refused("orders: signer may not trade"):
         town.settle(by_agent(town))
@@ -42,63 +44,124 @@ def test_who_was_never_named_is_refused(town):
     town.settle(one_trade(town))
 
 
-def test_an_agent_of_another_account_is_refused(town):
-    town.send("the producer", "name_delegate", town.accounts["the producer"], address_of(AGENT), GATE_CLOSURE)
+def test_a_delegate_of_another_asset_is_refused(town):
+    town.registries.delegate(town.identities[PRODUCER], PRODUCER, AGENT, LONG)
+    town.close_gate()
+    with refused("orders: signer may not trade"):
+        town.settle(by_agent(town))
+    by_producers_agent = [town.bid(CONSUMER), town.offer(PRODUCER, signer=AGENT)]
+    town.settle(one_trade(town, orders=by_producers_agent))
+
+
+def test_a_delegate_of_one_asset_is_none_of_the_owners_other_assets(town):
+    """Delegation is by asset; the account's other assets are none of the agent's business."""
+    delegate(town)
+    town.enrol(CONSUMER, "the heat pump")
+    town.close_gate()
+    with refused("orders: signer may not trade"):
+        town.settle(one_trade(town, orders=[town.bid("the heat pump", signer=AGENT), town.offer(PRODUCER)]))
+    town.settle(by_agent(town))
+
+
+def test_a_delegate_for_another_purpose_is_refused(town):
+    delegate(town, purpose=keccak(b"merit.data.meter.v1"))
     town.close_gate()
     with refused("orders: signer may not trade"):
         town.settle(by_agent(town))
 
 
-def test_an_agent_revoked_before_the_gate_closed_is_refused(town):
-    name_agent(town, 2**40 - 1)
-    town.move_to(GATE_CLOSURE)
-    outcome = revoke_agent(town)
-    until = GATE_CLOSURE - 1
-    assert town.read("agent_until", town.accounts[CONSUMER], address_of(AGENT)) == until
-    agent = "0x" + address_of(AGENT).hex()
-    fields = {"account": town.accounts[CONSUMER], "agent": agent, "until": until}
-    assert town.settlement.events(outcome) == [("AgentRevoked", fields)]
+def test_a_delegate_dismissed_as_the_gate_closes_is_refused(town):
+    delegate(town)
+    town.close_gate()
+    dismiss(town)
     with refused("orders: signer may not trade"):
         town.settle(by_agent(town))
 
 
-def test_what_an_agent_signed_before_the_gate_closed_is_settled_after_its_dismissal(town):
-    name_agent(town, 2**40 - 1)
+def test_what_a_delegate_signed_is_settled_when_it_is_dismissed_the_second_after_the_gate_closed(town):
+    delegate(town)
     town.move_to(GATE_CLOSURE + 1)
-    revoke_agent(town)
+    dismiss(town)
     town.settle(by_agent(town))
 
 
-def test_revoking_never_lengthens(town):
-    name_agent(town, town.machine.now)
+def test_nobody_signs_by_what_is_no_signature_even_where_nobody_is_a_delegate(town):
+    """An asset's shell names nobody, but over a registry that the shell does not know the settlement must see to it."""
+    naive = Contract(town.machine, load("DidRegistry"), "the deployer")
+    there = town.another(did_registry=naive.address)
+    for member in (CONSUMER, PRODUCER):
+        there.open_account(member, 10)
+        there.enrol_again(member, member)
+    kind = keccak(encode(["bytes32", "uint256"], [TRADE, 1]))
+    for agent in (bytes(20), address_of(AGENT)):
+        named = naive.calldata("addDelegate", town.identities[CONSUMER], kind, agent, LONG)
+        town.registries.shell(town.identities[CONSUMER]).send(CONSUMER, "sendTransaction", naive.address, named, 0)
+    there.close_gate()
+    bid, offer = there.bid(CONSUMER, signer=AGENT), there.offer(PRODUCER)
+    with refused("orders: signer may not trade"):
+        there.settle(one_trade(there, orders=[bid.but(signature=bytes(64)), offer]))
+    there.settle(one_trade(there, orders=[bid, offer]))
+
+
+# a sale ends it
+
+
+def test_the_sellers_delegate_does_not_trade_for_the_buyer(town):
+    town.open("the buyer", 10)
+    delegate(town)
     town.move_to(GATE_CLOSURE)
-    revoke_agent(town)
-    assert town.read("agent_until", town.accounts[CONSUMER], address_of(AGENT)) < GATE_CLOSURE - 1
+    town.registries.sell(town.identities[CONSUMER], CONSUMER, "the buyer")
+    number = town.enrol_again("the buyer", CONSUMER)
+    orders = [town.bid(CONSUMER, signer=AGENT).but(asset=number), town.offer(PRODUCER)]
+    with refused("orders: signer may not trade"):
+        town.settle(one_trade(town, orders=orders))
+    town.registries.delegate(town.identities[CONSUMER], "the buyer", AGENT, LONG)
+    town.settle(one_trade(town, orders=orders))
 
 
-def test_naming_does_not_reach_back(town):
-    name_agent(town, town.machine.now)
-    with refused("delegates: until is past"):
-        name_agent(town, town.machine.now - 1)
+def test_the_sellers_delegate_does_not_trade_by_the_sellers_enrolment(town):
+    delegate(town)
+    town.close_gate()
+    town.registries.sell(town.identities[CONSUMER], CONSUMER, "the buyer")
+    town.refresh(town.assets[CONSUMER])
+    with refused("assets: not current"):
+        town.settle(by_agent(town))
 
 
-def test_nobody_is_not_an_agent(town):
-    with refused("delegates: agent is nobody"):
-        town.send(CONSUMER, "name_delegate", town.accounts[CONSUMER], bytes(20), 2**40 - 1)
+def test_what_the_sellers_delegate_signed_for_a_gate_that_closed_before_the_sale_is_settled(town):
+    delegate(town)
+    town.move_to(GATE_CLOSURE + 1)
+    town.registries.sell(town.identities[CONSUMER], CONSUMER, "the buyer")
+    town.refresh(town.assets[CONSUMER])
+    town.settle(by_agent(town))
 
 
-def test_only_the_holder_names_revokes_and_voids(town):
-    number = town.accounts[CONSUMER]
-    name_agent(town, 2**40 - 1)
-    with refused("escrow: not the holder"):
-        town.send(AGENT, "name_delegate", number, address_of("a friend"), 2**40 - 1)
-    with refused("escrow: not the holder"):
-        town.send(AGENT, "revoke_delegate", number, address_of(AGENT))
-    with refused("escrow: not the holder"):
-        town.send(AGENT, "void_orders", number)
+def test_the_seller_does_not_delegate_in_the_buyers_name_beforehand(town):
+    """A delegation of an epoch to come, or the DID itself, would outlive the sale; neither can be given away."""
+    asset = town.registries.shell(town.identities[CONSUMER])
+    coming = keccak(encode(["bytes32", "uint256"], [TRADE, 2]))
+    dids = town.registries.dids
+    early = dids.calldata("addDelegate", asset.address, coming, address_of(AGENT), LONG)
+    with refused("identity: use delegate"):
+        asset.send(CONSUMER, "sendTransaction", dids.address, early, 0)
+    with refused("identity: DID stays its own"):
+        taken = dids.calldata("changeOwner", asset.address, address_of(CONSUMER))
+        asset.send(CONSUMER, "sendTransaction", dids.address, taken, 0)
+
+
+def test_a_registry_of_dids_without_code_is_refused(town):
+    with refused("delegates: registry has no code"):
+        Contract(town.machine, load("Settlement"), "the deployer", *town.arguments(did_registry=b"\x01" * 20))
 
 
 # epochs
+
+
+def test_only_the_holder_voids(town):
+    delegate(town)
+    with refused("escrow: not the holder"):
+        town.send(AGENT, "void_orders", town.accounts[CONSUMER])
+    town.send(CONSUMER, "void_orders", town.accounts[CONSUMER])
 
 
 def test_voiding_begins_an_epoch(town):
@@ -150,8 +213,8 @@ def test_an_epoch_yet_to_come_is_refused(town):
         town.settle(one_trade(town, orders=last))
 
 
-def test_an_agents_order_of_the_epoch_before_counts_as_the_holders_does(town):
-    name_agent(town, 2**40 - 1)
+def test_a_delegates_order_of_the_epoch_before_counts_as_the_holders_does(town):
+    delegate(town)
     town.move_to(START)
     town.send(CONSUMER, "void_orders", town.accounts[CONSUMER])
     town.settle(by_agent(town))

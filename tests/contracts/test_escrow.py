@@ -246,40 +246,42 @@ def test_a_token_that_calls_back_gets_nothing_twice(awkward_town):
 # what is fixed when it is deployed
 
 
+def found(town, **changes):
+    """Another settlement in the same town."""
+    return Contract(town.machine, load("Settlement"), "the deployer", *town.arguments(**changes))
+
+
 @pytest.mark.parametrize("decimals", [0, 9])
-def test_a_token_of_up_to_nine_decimals_is_counted_in_nano(decimals):
-    machine = Revm()
-    token = Contract(machine, awkward_euro(), "the admin", decimals)
-    settlement = Contract(machine, load("Settlement"), "the deployer", token.address, address_of("the admin"), DELAY)
+def test_a_token_of_up_to_nine_decimals_is_counted_in_nano(town, decimals):
+    token = Contract(town.machine, awkward_euro(), "the admin", decimals)
+    settlement = found(town, token=token.address)
     assert settlement.read("scale") == 10 ** (9 - decimals)
     assert settlement.read("token") == "0x" + token.address.hex()
     assert settlement.read("withdrawal_delay") == DELAY
 
 
-def test_a_token_of_ten_decimals_is_refused():
-    machine = Revm()
-    token = Contract(machine, awkward_euro(), "the admin", 10)
+def test_a_token_of_ten_decimals_is_refused(town):
+    token = Contract(town.machine, awkward_euro(), "the admin", 10)
     with refused("escrow: too many decimals"):
-        Contract(machine, load("Settlement"), "the deployer", token.address, address_of("the admin"), DELAY)
+        found(town, token=token.address)
 
 
-def test_a_token_without_code_is_refused():
+def test_a_token_without_code_is_refused(town):
     with refused("escrow: token has no code"):
-        Contract(Revm(), load("Settlement"), "the deployer", b"\x01" * 20, address_of("the admin"), DELAY)
+        found(town, token=b"\x01" * 20)
 
 
-def test_a_delay_beyond_a_century_is_refused():
-    machine = Revm()
-    token = Contract(machine, load("TestEuro"), "the admin")
+def test_a_delay_beyond_a_century_is_refused(town):
     with refused("escrow: delay is too long"):
-        Contract(machine, load("Settlement"), "the deployer", token.address, address_of("the admin"), 2**32)
-    Contract(machine, load("Settlement"), "the deployer", token.address, address_of("the admin"), 2**32 - 1)
+        found(town, withdrawal_delay=2**32)
+    found(town, withdrawal_delay=2**32 - 1)
 
 
 # numbers run out
 
 
-def test_the_last_account_number_is_given_out_and_no_more(town):
+def test_the_last_account_number_is_given_out_and_no_more(own_town):
+    town = own_town
     town.open("the newcomer")
     town.machine.raise_count(town.settlement.address, town.read("account_count"), 2**32 - 2, near=0)
     town.send("a passer-by", "open_account", address_of("the last one"))

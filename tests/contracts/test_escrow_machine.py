@@ -1,5 +1,8 @@
 """Whatever members, operator and thieves do in whatever order, the credits are the tokens held, to the nano."""
 
+from contextlib import ExitStack
+from functools import cache
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -13,14 +16,25 @@ member = st.sampled_from(MEMBERS)
 units = st.integers(1, 2_000_000)
 
 
+@cache
+def founded() -> Town:
+    town = Town(Revm())
+    for name in MEMBERS:
+        town.open(name, 1)
+    return town
+
+
 class Escrow(RuleBasedStateMachine):
     @initialize()
     def begin(self):
-        self.town = Town(Revm())
-        for name in MEMBERS:
-            self.town.open(name, 1)
+        self.undoing = ExitStack()
+        self.town = self.undoing.enter_context(founded().as_before())
         self.start = START
         self.gifts = 0
+
+    def teardown(self):
+        if hasattr(self, "undoing"):
+            self.undoing.close()
 
     @rule(name=member, units=units)
     def pay_in(self, name, units):

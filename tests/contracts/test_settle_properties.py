@@ -1,7 +1,10 @@
 """The contract against a plain reference, on batches nobody thought of: honest ones, and ones with a lie in them."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from random import Random
 
 import pytest
@@ -22,22 +25,30 @@ def signer(asset: str) -> str:
     return "the baker" if asset == "the baker's roof" else asset
 
 
-def new_town(*, uniform: bool) -> tuple[Town, Facts]:
+@cache
+def founded(*, uniform: bool) -> Town:
     town = Town(Revm())
     for member in MEMBERS:
         town.open(member, 1)
     town.enrol("the baker", "the baker's roof")
     town.open_market(2, uniform=uniform)
-    town.close_gate()
-    facts = Facts(
-        account_of={town.assets[asset]: town.accounts[signer(asset)] for asset in ASSETS},
-        signer_of={town.assets[asset]: signer(asset) for asset in ASSETS},
-        fee_account=town.accounts["the fee collector"],
-        fee_cap=FEE_CAP,
-        uniform=uniform,
-        gate_closure=GATE_CLOSURE,
-    )
-    return town, facts
+    return town
+
+
+@contextmanager
+def new_town(*, uniform: bool) -> Iterator[tuple[Town, Facts]]:
+    """A town as if nothing had happened in it yet."""
+    with founded(uniform=uniform).as_before() as town:
+        town.close_gate()
+        facts = Facts(
+            account_of={town.assets[asset]: town.accounts[signer(asset)] for asset in ASSETS},
+            signer_of={town.assets[asset]: signer(asset) for asset in ASSETS},
+            fee_account=town.accounts["the fee collector"],
+            fee_cap=FEE_CAP,
+            uniform=uniform,
+            gate_closure=GATE_CLOSURE,
+        )
+        yield town, facts
 
 
 def credits_in(town: Town) -> dict[int, int]:
@@ -118,13 +129,13 @@ def run(town: Town, batch: Batch) -> dict[int, int] | str:
 
 
 def agree(chance: Random, *, uniform: bool, lie: bool) -> None:
-    town, facts = new_town(uniform=uniform)
-    batch = honest(chance, town, facts)
-    if lie:
-        batch = with_a_lie(chance, batch)
-    expected = settle(batch, credits_in(town), facts)
-    event(expected if isinstance(expected, str) else "settled")
-    assert run(town, batch) == expected
+    with new_town(uniform=uniform) as (town, facts):
+        batch = honest(chance, town, facts)
+        if lie:
+            batch = with_a_lie(chance, batch)
+        expected = settle(batch, credits_in(town), facts)
+        event(expected if isinstance(expected, str) else "settled")
+        assert run(town, batch) == expected
 
 
 chances = st.integers(0, 2**64 - 1).map(Random)
@@ -152,54 +163,55 @@ def test_contract_and_reference_agree_on_thousands_of_batches(chance, uniform, l
 @given(chance=chances)
 @settings(max_examples=30, deadline=None)
 def test_nobody_but_a_signer_loses_money(chance):
-    town, facts = new_town(uniform=False)
-    batch = with_a_lie(chance, honest(chance, town, facts))
-    before = credits_in(town)
-    after = run(town, batch)
-    if isinstance(after, dict):
-        signers = {town.accounts[order.signer] for order in batch.orders}
-        assert {number for number in before if after[number] < before[number]} <= signers
+    with new_town(uniform=False) as (town, facts):
+        batch = with_a_lie(chance, honest(chance, town, facts))
+        before = credits_in(town)
+        after = run(town, batch)
+        if isinstance(after, dict):
+            signers = {town.accounts[order.signer] for order in batch.orders}
+            assert {number for number in before if after[number] < before[number]} <= signers
 
 
 @given(chance=chances)
 @settings(max_examples=30, deadline=None)
 def test_nobody_pays_more_or_gets_less_than_it_signed(chance):
-    town, facts = new_town(uniform=False)
-    batch = honest(chance, town, facts)
-    before = credits_in(town)
-    after = run(town, batch)
-    if isinstance(after, str):
-        return
-    worst: Counter[int] = Counter()
-    for trade in batch.trades:
-        bid, offer = batch.orders[trade.bid], batch.orders[trade.offer]
-        worst[facts.account_of[bid.asset]] -= trade.energy * bid.limit
-        worst[facts.account_of[offer.asset]] += trade.energy * offer.limit
-    for number, change in worst.items():
-        assert after[number] - before[number] >= change
+    with new_town(uniform=False) as (town, facts):
+        batch = honest(chance, town, facts)
+        before = credits_in(town)
+        after = run(town, batch)
+        if isinstance(after, str):
+            return
+        worst: Counter[int] = Counter()
+        for trade in batch.trades:
+            bid, offer = batch.orders[trade.bid], batch.orders[trade.offer]
+            worst[facts.account_of[bid.asset]] -= trade.energy * bid.limit
+            worst[facts.account_of[offer.asset]] += trade.energy * offer.limit
+        for number, change in worst.items():
+            assert after[number] - before[number] >= change
 
 
 @given(chance=chances)
 @settings(max_examples=30, deadline=None)
 def test_the_order_of_trades_does_not_change_the_money(chance):
-    town, facts = new_town(uniform=False)
-    batch = honest(chance, town, facts)
-    other, _ = new_town(uniform=False)
-    shuffled = batch.but(trades=chance.sample(batch.trades, len(batch.trades)))
-    assert run(town, batch) == run(other, shuffled)
+    with new_town(uniform=False) as (town, facts):
+        batch = honest(chance, town, facts)
+        outcome = run(town, batch)
+    with new_town(uniform=False) as (town, _):
+        shuffled = batch.but(trades=chance.sample(batch.trades, len(batch.trades)))
+        assert run(town, shuffled) == outcome
 
 
 @given(chance=chances)
 @settings(max_examples=30, deadline=None)
 def test_in_how_many_parts_a_session_is_settled_does_not_change_the_money(chance):
-    town, facts = new_town(uniform=False)
-    batch = honest(chance, town, facts)
-    whole = settle(batch, credits_in(town), facts)
-    cut = chance.randint(0, len(batch.trades))
-    for part, trades in enumerate((batch.trades[:cut], batch.trades[cut:])):
-        outcome = run(town, batch.but(trades=trades, part=part, parts=2))
-        if isinstance(outcome, str):
-            # who earns only in the second part cannot spend it in the first
-            assert outcome == "money: credit is short"
-            return
-    assert credits_in(town) == whole
+    with new_town(uniform=False) as (town, facts):
+        batch = honest(chance, town, facts)
+        whole = settle(batch, credits_in(town), facts)
+        cut = chance.randint(0, len(batch.trades))
+        for part, trades in enumerate((batch.trades[:cut], batch.trades[cut:])):
+            outcome = run(town, batch.but(trades=trades, part=part, parts=2))
+            if isinstance(outcome, str):
+                # who earns only in the second part cannot spend it in the first
+                assert outcome == "money: credit is short"
+                return
+        assert credits_in(town) == whole

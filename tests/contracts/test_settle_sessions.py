@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contracts.orders import keccak, merkle_root, session_id
+from tests.contracts.orders import SPOT, keccak, merkle_root, session_id
 from tests.contracts.scenes import RATE, bid_and_offer, one_trade, trade
 from tests.contracts.town import GATE_CLOSURE, LEAD, PERIOD, START, WINDOW, refused
 
@@ -27,7 +27,7 @@ def test_what_is_recorded_hashes_what_was_settled(closed):
     [(_, fields)] = closed.settlement.events(outcome)
     told = {key: fields[key] for key in ("session", "part", "parts", "order_root", "trade_root", "parameters")}
     assert told == {
-        "session": session_id(1, 0, START),
+        "session": session_id(1, SPOT, START),
         "part": 0,
         "parts": 1,
         "order_root": batch.order_root,
@@ -37,10 +37,10 @@ def test_what_is_recorded_hashes_what_was_settled(closed):
 
 
 def test_of_a_session_that_is_not_settled_nothing_is_recorded(closed):
-    assert closed.read("record", session_id(1, 0, START), 0) == bytes(32)
-    assert closed.read("parts_settled", session_id(1, 0, START)) == (0, 0)
+    assert closed.read("record", session_id(1, SPOT, START), 0) == bytes(32)
+    assert closed.read("parts_settled", session_id(1, SPOT, START)) == (0, 0)
     with refused("sessions: no such part"):
-        closed.read("record", session_id(1, 0, START), 2**16 - 1)
+        closed.read("record", session_id(1, SPOT, START), 2**16 - 1)
 
 
 def test_a_session_is_settled_once(closed):
@@ -53,7 +53,7 @@ def test_a_session_is_settled_once(closed):
 
 def test_products_and_periods_are_sessions_of_their_own(closed):
     closed.settle(one_trade(closed))
-    other = closed.batch(bid_and_offer(closed, product=1), [trade(energy=100)], product=1)
+    other = closed.batch(bid_and_offer(closed, product=2), [trade(energy=100)], product=2)
     closed.settle(other)
     closed.move_to(GATE_CLOSURE + PERIOD)
     start = START + PERIOD
@@ -74,6 +74,15 @@ def test_a_session_is_settled_until_its_window_ends(town):
         town.settle(one_trade(town))
     town.move_to(START + WINDOW)
     town.settle(one_trade(town))
+
+
+def test_from_2106_on_nothing_is_settled(town):
+    """A time has 32 bits in an asset's word; beyond them no asset shall seem current."""
+    last = 2**32 - 2**32 % PERIOD + PERIOD  # its gate closes a few minutes before
+    town.move_to(2**32 + PERIOD)
+    town.settle(town.batch([], [], start=last))
+    with refused(""):
+        town.settle(town.batch([], [], start=last + PERIOD))
 
 
 def test_delivery_starts_on_the_grid_of_periods(closed):
@@ -196,6 +205,6 @@ def test_in_a_uniform_market_all_parts_have_one_rate(closed, rate):
 def test_a_part_that_is_refused_leaves_nothing_behind(closed):
     with refused("trades: bid is used up"):
         closed.settle(part(closed, 0, [trade(energy=1_001)]))
-    assert closed.read("parts_settled", session_id(1, 0, START)) == (0, 0)
+    assert closed.read("parts_settled", session_id(1, SPOT, START)) == (0, 0)
     closed.settle(part(closed, 0, [], parts=1))
-    assert closed.read("record", session_id(1, 0, START), 0) == record(part(closed, 0, [], parts=1), merkle_root([]))
+    assert closed.read("record", session_id(1, SPOT, START), 0) == record(part(closed, 0, [], parts=1), merkle_root([]))

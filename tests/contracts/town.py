@@ -2,78 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
-import pytest
-from eth_abi import decode, encode
+from contracts.artifacts import load
+from tests.contracts.caller import Contract, refused
+from tests.contracts.machine import CHAIN_ID, GENESIS, Machine, Outcome
+from tests.contracts.orders import BID, OFFER, Batch, Order, Trade, address_of, domain, in_order
+from tests.contracts.registries import ASSET, GRID_OPERATOR, NODES, Registries
 
-from contracts.artifacts import Artifact, load
-from tests.contracts.machine import CHAIN_ID, GENESIS, Machine, Outcome, Refused
-from tests.contracts.orders import BID, OFFER, Batch, Order, Trade, address_of, domain, in_order, keccak
+__all__ = ["Contract", "Town", "refused"]
 
 PERIOD, LEAD, WINDOW = 900, 300, 3_600
 FEE_CAP = 50_000
 DELAY = 1_800
+CACHE = 86_400
 START = GENESIS - GENESIS % PERIOD + 4 * PERIOD
 GATE_CLOSURE = START - LEAD
-OPERATOR, REGISTRAR, GRID_OPERATOR, GUARDIAN = 1, 2, 4, 8
+OPERATOR, GUARDIAN = 1, 2
 EURO = 10**6  # token units
 NANO = 10**9
-
-
-@contextmanager
-def refused(reason: str) -> Iterator[None]:
-    """The block's call reverts with exactly this sentence."""
-    with pytest.raises(Refused) as caught:
-        yield
-    assert caught.value.reason == reason
-
-
-class Contract:
-    """A deployed contract, called by the names of its functions."""
-
-    def __init__(self, machine: Machine, artifact: Artifact, sender: str, *arguments: Any) -> None:
-        self.machine = machine
-        self._functions = {entry["name"]: entry for entry in artifact.abi if entry["type"] == "function"}
-        self._events = {_selector(entry): entry for entry in artifact.abi if entry["type"] == "event"}
-        constructor = next((entry for entry in artifact.abi if entry["type"] == "constructor"), {"inputs": []})
-        self.address = machine.create(sender, artifact.bytecode + encode(_kinds(constructor["inputs"]), arguments))
-
-    def send(self, sender: str, name: str, *arguments: Any) -> Outcome:
-        return self.machine.send(sender, self.address, self.calldata(name, *arguments))
-
-    def read(self, name: str, *arguments: Any) -> Any:
-        kinds = _kinds(self._functions[name]["outputs"])
-        values = decode(kinds, self.machine.read(self.address, self.calldata(name, *arguments)))
-        return values[0] if len(values) == 1 else values
-
-    def calldata(self, name: str, *arguments: Any) -> bytes:
-        function = self._functions[name]
-        return _selector(function)[:4] + encode(_kinds(function["inputs"]), arguments)
-
-    def events(self, outcome: Outcome) -> list[tuple[str, dict[str, Any]]]:
-        """The events of this contract, by name and fields."""
-        found = []
-        for topics, data in outcome.logs:
-            event = self._events.get(topics[0])
-            if event is None:
-                continue
-            indexed = [field for field in event["inputs"] if field["indexed"]]
-            plain = [field for field in event["inputs"] if not field["indexed"]]
-            fields: dict[str, Any] = {
-                field["name"]: decode([field["type"]], word)[0] for field, word in zip(indexed, topics[1:], strict=True)
-            }
-            fields |= zip([field["name"] for field in plain], decode(_kinds(plain), data), strict=True)
-            found.append((event["name"], fields))
-        return found
-
-
-def _kinds(inputs: Sequence[dict[str, Any]]) -> list[str]:
-    return [field["type"] for field in inputs]
-
-
-def _selector(entry: dict[str, Any]) -> bytes:
-    return keccak(f"{entry['name']}({','.join(_kinds(entry['inputs']))})".encode())
 
 
 class Town:
@@ -82,15 +30,54 @@ class Town:
     def __init__(self, machine: Machine, euro: Contract | None = None) -> None:
         self.machine = machine
         self.euro = euro or Contract(machine, load("TestEuro"), "the admin")
-        self.settlement = Contract(
-            machine, load("Settlement"), "the deployer", self.euro.address, address_of("the admin"), DELAY
-        )
-        for role, member in enumerate(("the operator", "the registrar", "the grid operator", "the guardian")):
-            self.send("the admin", "grant", 1 << role, address_of(member))
+        self.registries = Registries(machine)
+        self.registries.certify(address_of("the grid operator"), GRID_OPERATOR, holder="the grid operator")
+        self.identities: dict[str, bytes] = {}
+        self._found()
+
+    def _found(self, **changes: Any) -> None:
+        self.settlement = Contract(self.machine, load("Settlement"), "the deployer", *self.arguments(**changes))
+        self.send("the admin", "grant", OPERATOR, address_of("the operator"))
+        self.send("the admin", "grant", GUARDIAN, address_of("the guardian"))
         self.accounts: dict[str, int] = {}
         self.assets: dict[str, int] = {}
         self.open("the fee collector", 0)
         self.open_market(1)
+
+    def another(self, **changes: Any) -> Self:
+        """A second settlement among the same people and assets, deployed with `changes`, without accounts so far."""
+        other = copy(self)
+        other.identities = dict(self.identities)
+        other._found(**changes)
+        return other
+
+    def arguments(self, **changes: Any) -> tuple[Any, ...]:
+        """What Settlement's constructor is given here, but for `changes`."""
+        given = {
+            "token": self.euro.address,
+            "admin": address_of("the admin"),
+            "withdrawal_delay": DELAY,
+            "did_registry": self.registries.dids.address,
+            "asset_registry": self.registries.assets.address,
+            "role_registry": self.registries.roles.address,
+            "asset_role": NODES[0],
+            "balancing_role": NODES[1],
+            "grid_operator_role": NODES[2],
+            "cache_seconds": CACHE,
+        }
+        return tuple((given | changes).values())
+
+    @contextmanager
+    def as_before(self) -> Iterator[Self]:
+        """What happens in the block is undone behind it; only revm can."""
+        mark, now = self.machine.snapshot(), self.machine.now
+        kept = [dict(names) for names in (self.accounts, self.assets, self.identities)]
+        try:
+            yield self
+        finally:
+            self.machine.revert(mark)
+            self.machine.move_to(now)
+            self.accounts, self.assets, self.identities = kept
 
     def open_market(self, number: int, *, fee_cap: int = FEE_CAP, uniform: bool = False) -> None:
         terms = number, self.accounts["the fee collector"], fee_cap, PERIOD, LEAD, WINDOW, uniform
@@ -104,24 +91,43 @@ class Town:
 
     def open(self, member: str, euros: int = 100) -> int:
         """Open an account for `member`, put money in, and enrol one asset."""
-        self.send(member, "open_account", address_of(member))
-        number = self.read("account_count")
-        self.accounts[member] = number
+        number = self.open_account(member, euros)
         if euros:
-            self.pay_in(member, euros * EURO)
             self.enrol(member)
         return number
+
+    def open_account(self, member: str, euros: int = 0) -> int:
+        self.send(member, "open_account", address_of(member))
+        self.accounts[member] = self.read("account_count")
+        if euros:
+            self.pay_in(member, euros * EURO)
+        return self.accounts[member]
 
     def pay_in(self, member: str, units: int) -> None:
         self.euro.send("the admin", "mint", address_of(member), units)
         self.euro.send(member, "approve", self.settlement.address, units)
         self.send(member, "deposit", self.accounts[member], units)
 
-    def enrol(self, member: str, asset: str | None = None, until: int = 2**40 - 1) -> int:
+    def enrol(self, member: str, asset: str | None = None, *, expiry: int | None = None) -> int:
+        """Make an asset of `member`, certify it until before `expiry` (None: for good), have a passer-by enrol it."""
         name = asset or member
-        self.send("the registrar", "enrol", address_of(f"asset of {name}"), self.accounts[member], until)
-        self.assets[name] = self.read("asset_count")
-        return self.assets[name]
+        self.identities[name] = self.registries.create(member)
+        self.registries.certify(self.identities[name], ASSET, holder=member, expiry=expiry)
+        return self.enrol_again(member, name)
+
+    def enrol_again(self, member: str, asset: str, sender: str = "a passer-by") -> int:
+        """Enrol an asset that is there already, under the member's account."""
+        self.send(sender, "enrol", self.identities[asset], self.accounts[member])
+        self.assets[asset] = self.read("asset_count")
+        return self.assets[asset]
+
+    def refresh(self, *numbers: int, sender: str = "a passer-by") -> Outcome:
+        return self.send(sender, "refresh", numbers)
+
+    def until(self, number: int) -> tuple[int, int]:
+        """Until when the asset is current, and until when a balancing provider."""
+        _, _, until, balancing_until = self.read("asset", number)
+        return until, balancing_until
 
     def move_to(self, timestamp: int) -> None:
         self.machine.move_to(timestamp)
@@ -136,7 +142,7 @@ class Town:
     def order(self, asset: str, side: int, energy: int, limit: int, **changes: Any) -> Order:
         """An order for the asset of that name, signed by the actor of that name unless `signer` says otherwise."""
         fields = {
-            "identity": address_of(f"asset of {asset}"),
+            "identity": self.identities[asset],
             "asset": self.assets[asset],
             "signer": asset,
             "side": side,
@@ -163,4 +169,4 @@ class Town:
         return self.machine.send(sender, self.settlement.address, self.settle_calldata(batch))
 
     def settle_calldata(self, batch: Batch) -> bytes:
-        return _selector(self.settlement._functions["settle"])[:4] + batch.arguments()
+        return self.settlement.selector("settle") + batch.arguments()

@@ -31,7 +31,8 @@ def test_the_demo_ends_well_with_one_document(demo):
     _, ended = demo
     assert ended.code == 0, ended.err
     document = ended.document
-    assert {*document} == {"bills", "chain", "audit", "altered", "caught"}
+    assert {*document} == {"registered", "bills", "chain", "audit", "altered", "caught"}
+    assert document["registered"] == {"certified": 7, "aggregated": [], "late_order": None}
     assert document["audit"]["sound"] is True
     assert document["chain"]["sessions"] == PERIODS
     assert [bill["name"] for bill in document["bills"]] == ["utility", "consumer", "prosumer", "producer"]
@@ -133,6 +134,30 @@ def test_a_demo_that_keeps_serving_answers_until_it_is_stopped(tmp_path, merit):
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(90) == 130
     assert merit("audit", tmp_path / "day").code == 0
+
+
+def test_a_home_that_is_sold_at_noon_leaves_its_aggregator_and_trades_on(merit, tmp_path):
+    story = '[demo]\naggregated = ["consumer", "producer"]\nsold = "producer"\n'
+    (tmp_path / "village.toml").write_text(VILLAGE.read_text() + story)
+    (tmp_path / "village.csv").write_bytes((VILLAGE.parent / "village.csv").read_bytes())
+    ended = merit("demo", "--data", tmp_path / "day", "--community", tmp_path / "village.toml", "--json")
+    assert ended.code == 0, ended.err
+    document = ended.document
+    late = document["registered"]["late_order"]
+    assert late["home"] == "producer"
+    assert late["by_exchange"].startswith("mandate-of-earlier-owner")
+    assert late["by_contract"] == "assets: not current; orders: signer may not trade"
+    assert document["audit"]["sound"] is True
+    bills = {bill["name"]: bill for bill in document["bills"]}
+    assert bills["producer"]["sold_wh"] > 0 < bills["newcomer"]["sold_wh"]
+    assert sum(bill["paid_nano"] - bill["earned_nano"] for bill in bills.values()) == document["chain"]["fee_nano"]
+
+
+@pytest.mark.parametrize("story", ['sold = "palace"', 'aggregated = ["palace"]'])
+def test_a_story_about_homes_that_are_not_there_is_refused(merit, tmp_path, story):
+    (tmp_path / "village.toml").write_text(f"{VILLAGE.read_text()}[demo]\n{story}\n")
+    ended = merit("demo", "--data", tmp_path / "day", "--community", tmp_path / "village.toml")
+    assert (ended.code, "homes that are not there" in ended.err) == (3, True)
 
 
 @pytest.mark.slow

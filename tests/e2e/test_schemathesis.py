@@ -41,6 +41,7 @@ def with_examples(exchange) -> dict[str, object]:
         trade = client.get("/v1/trades").json()["trades"][0]
         batch = client.get("/v1/batches").json()["batches"][0]
         order = order_of(exchange.founded, "consumer", "load", 500, 250_000, start=NEXT)
+        asset = client.get("/v1/assets").json()["assets"][0]
         posted = order_to_document(signed_by(exchange.founded, "consumer", order))
     known = {
         "digest": trade["bid"],
@@ -50,6 +51,12 @@ def with_examples(exchange) -> dict[str, object]:
         "part": 0,
         "code": "gate-closed",
         "account": trade["seller"],
+        "asset": asset["asset"],
+        "did": asset["did"],
+        "owner": asset["owner"],
+        "signer": asset["owner"],
+        "agent": asset["owner"],
+        "name": "certifier.roles.test-village.merit",
         "holder": "0x" + exchange.founded.member("consumer").holder.hex(),
     }
     for path, operations in document["paths"].items():

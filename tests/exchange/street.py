@@ -10,7 +10,8 @@ from exchange.parameters import Parameters
 from exchange.receipt import Receipt, sign_receipts
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
-from identity.registry import AccountOpened, AssetEnrolled, DelegateNamed, Registry
+from identity.facts import AccountOpened
+from identity.registry import Registry
 from identity.signature import Signer
 from identity.typed_data import Domain
 from tests.actors import (
@@ -25,6 +26,7 @@ from tests.actors import (
     UTILITY,
     Actor,
 )
+from tests.registries import ROLES, asset_facts, delegation, role_facts
 
 START = 1_800_000_000
 DOMAIN = Domain(31_337, CONTRACT.address)
@@ -65,12 +67,14 @@ PARAMETERS = Parameters(
 
 def registry() -> Registry:
     """Return the street's registry; the agent may sign for the consumer until the gate of `START` closes."""
-    known = Registry()
-    for holder, account in ACCOUNTS.items():
-        known.apply(AccountOpened(account, holder.address))
+    known = Registry(ROLES)
+    facts = list(role_facts())
+    facts += [AccountOpened(account, holder.address) for holder, account in ACCOUNTS.items()]
     for number, (asset, owner) in enumerate(ASSETS.items(), 1):
-        known.apply(AssetEnrolled(number, asset, ACCOUNTS[owner], FAR))
-    known.apply(DelegateNamed(ACCOUNTS[CONSUMER], AGENT.address, CLOSURE))
+        facts += asset_facts(number, asset, owner.address, ACCOUNTS[owner], expiry=FAR + 1)
+    facts.append(delegation(KITCHEN, AGENT.address, CLOSURE + 1))
+    for fact in facts:
+        known.apply(fact)
     return known
 
 

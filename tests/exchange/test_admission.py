@@ -9,10 +9,12 @@ from exchange.errors import ExchangeRefused
 from exchange.market import Market
 from exchange.order import Side, SignedOrder
 from exchange.units import MicroPerKwh, Wh
-from identity.errors import IdentityRefused
-from identity.registry import AssetRenewed, DelegateNamed, EpochBegun
+from identity.energy_roles import EnergyRole
+from identity.errors import IdentityRefused, NotABalancingProvider
+from identity.facts import AssetTransferred, ClaimRevoked, EpochBegun
 from tests.actors import AGENT, CONSUMER, PROSUMER, STRANGER
 from tests.exchange import street
+from tests.registries import ASSET_ROLE, CERTIFIER, claim, delegation
 
 
 class Try:
@@ -65,9 +67,9 @@ def unknown_asset(attempt: Try) -> None:
     attempt.change(asset=STRANGER.address)
 
 
-def asset_not_current(attempt: Try) -> None:
-    for number in range(1, 7):
-        attempt.registry.apply(AssetRenewed(number, street.CLOSURE - 1))
+def asset_not_certified(attempt: Try) -> None:
+    for asset in street.ASSETS:
+        attempt.registry.apply(ClaimRevoked(asset, ASSET_ROLE, CERTIFIER.address, street.CLOSURE))
 
 
 def orders_voided(attempt: Try) -> None:
@@ -122,7 +124,7 @@ PRECEDENCE = [
     ("wrong-market", wrong_market),
     ("not-a-delivery-start", not_a_delivery_start),
     ("unknown-asset", unknown_asset),
-    ("asset-not-current", asset_not_current),
+    ("asset-not-certified", asset_not_certified),
     ("orders-voided", orders_voided),
     ("not-authorised", not_authorised),
     ("gate-not-open", gate_not_open),
@@ -213,15 +215,32 @@ def test_a_bound_belongs_to_what_is_taken(attempt, changes, answer):
     assert attempt.hand_in() == answer
 
 
-@pytest.mark.parametrize(("until", "answer"), [(street.CLOSURE, "taken"), (street.CLOSURE - 1, "asset-not-current")])
-def test_an_asset_is_enrolled_until_the_gate_closes_or_its_order_is_refused(attempt, until, answer):
-    attempt.registry.apply(AssetRenewed(attempt.registry.asset(street.HOUSE).number, until))
+@pytest.mark.parametrize(("expiry", "answer"), [(street.CLOSURE + 1, "taken"), (street.CLOSURE, "asset-not-certified")])
+def test_an_asset_is_certified_until_the_gate_closes_or_its_order_is_refused(attempt, expiry, answer):
+    attempt.registry.apply(claim(street.HOUSE, EnergyRole.ASSET, expiry=expiry, epoch=1, at=1))
     assert attempt.hand_in() == answer
 
 
-@pytest.mark.parametrize(("until", "answer"), [(street.CLOSURE, "taken"), (street.CLOSURE - 1, "not-authorised")])
+@pytest.mark.parametrize(("sold_at", "answer"), [(street.CLOSURE + 1, "taken"), (street.CLOSURE, "asset-not-enrolled")])
+def test_an_asset_is_the_signers_until_the_gate_closes_or_its_order_is_refused(attempt, sold_at, answer):
+    attempt.registry.apply(AssetTransferred(street.HOUSE, STRANGER.address, sold_at))
+    assert attempt.hand_in() == answer
+
+
+@pytest.mark.parametrize(("product", "side"), [(3, Side.OFFER), (4, Side.OFFER), (3, Side.BID), (1, Side.OFFER)])
+def test_only_offers_of_balancing_need_a_balancing_provider(registry, product, side):
+    order = street.order(street.HOUSE, side, product=product)
+    needed = product != 1 and side is Side.OFFER
+    if needed:
+        with pytest.raises(NotABalancingProvider):
+            exchange.admission.judge(order, PROSUMER.address, street.PARAMETERS, registry)
+        registry.apply(claim(street.HOUSE, EnergyRole.BALANCING_PROVIDER, epoch=1))
+    assert exchange.admission.judge(order, PROSUMER.address, street.PARAMETERS, registry).account.number == 3
+
+
+@pytest.mark.parametrize(("until", "answer"), [(street.CLOSURE + 1, "taken"), (street.CLOSURE, "mandate-ended")])
 def test_a_delegate_signs_for_sessions_that_close_while_it_is_named(attempt, until, answer):
-    attempt.registry.apply(DelegateNamed(2, AGENT.address, until))
+    attempt.registry.apply(delegation(street.KITCHEN, AGENT.address, until))
     attempt.order, attempt.by = street.order(), AGENT
     assert attempt.hand_in() == answer
 

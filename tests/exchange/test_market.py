@@ -15,9 +15,10 @@ from exchange.market import Market
 from exchange.order import Side
 from exchange.session import SessionState
 from identity.errors import BadSignature, IdentityRefused, NotAuthorised
-from identity.registry import AssetRenewed
+from identity.facts import ClaimRevoked
 from tests.actors import AGENT, STRANGER
 from tests.exchange import street
+from tests.registries import ASSET_ROLE, CERTIFIER
 
 
 def take(market, signed, registry, purse, now):
@@ -112,8 +113,8 @@ class AnyDay(RuleBasedStateMachine):
         assert self.market.due(self.now) == []
 
     @rule(event=consumes(orders))
-    def an_enrolment_ends(self, event: OrderAccepted):
-        self.registry.apply(AssetRenewed(event.asset, self.now))
+    def a_certificate_is_revoked(self, event: OrderAccepted):
+        self.registry.apply(ClaimRevoked(event.signed.order.asset, ASSET_ROLE, CERTIFIER.address, self.now))
 
     @rule(event=orders)
     def a_session_is_settled(self, event: OrderAccepted):

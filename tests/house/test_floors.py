@@ -23,11 +23,13 @@ MAY_IMPORT = {
     "dataclasses",
     "enum",
     "functools",
+    "hashlib",
     "heapq",
     "itertools",
     "json",
     "struct",
     "typing",
+    "zlib",
     # signatures, hashes and columns: they compute, and touch nothing
     "coincurve",
     "sha3",

@@ -8,7 +8,7 @@ from eth_account.messages import encode_defunct
 
 from identity.access_errors import MalformedSignIn, SignInRefused
 from identity.address import to_text
-from identity.instants import read_instant
+from identity.rfc3339 import read_instant
 from identity.signature import compact
 from identity.siwe import Here, Message, parse, personal_digest, verify
 from identity.uri import is_authority, is_uri

@@ -14,9 +14,11 @@ from exchange.resting import Resting
 from exchange.trade import Trade
 from exchange.units import MAX_RATE, MicroPerKwh, Nano, Wh
 from identity.address import Address
+from identity.facts import AccountOpened, AssetEnrolled
 from identity.hashing import keccak
-from identity.registry import AccountOpened, AssetEnrolled, Registry
+from identity.registry import Registry
 from settlement.batch import Batch, SealedOrder
+from tests.registries import ROLES
 from tests.settlement.world import DOMAIN, FEE, MARKET, PARAMETERS
 from tests.strategies import digests, energies, rates
 
@@ -31,11 +33,11 @@ def identity_of(number: int) -> Address:
 
 def registry(assets: int = ASSETS) -> Registry:
     """Assets 0 to `assets`, none of which ever ends."""
-    known = Registry()
+    known = Registry(ROLES)
     for number in range(assets + 1):
         account = number // 2 + 1
         known.apply(AccountOpened(account, identity_of(10_000 + account)))
-        known.apply(AssetEnrolled(number, identity_of(number), account, (1 << 40) - 1))
+        known.apply(AssetEnrolled(number, identity_of(number), account, 1, (1 << 40) - 1, 0))
     return known
 
 

@@ -12,16 +12,17 @@ from exchange.delivery import SessionKey
 from exchange.errors import OrderMalformed
 from exchange.order import SignedOrder
 from exchange.units import MAX_RATE, MicroPerKwh, Nano, Wh
-from identity.registry import AssetEnrolled, DelegateNamed
+from identity.facts import AssetEnrolled
 from settlement.audit import audit
 from settlement.batch import seal
 from settlement.calldata import settle_calldata
 from settlement.facts import BatchSettled, Deposited, MarketOpened, Withdrawn
 from settlement.findings import CODES, Finding
+from tests.registries import delegation
 from tests.settlement.generated import with_clearing
 from tests.settlement.mutations import mutations
 from tests.settlement.test_audit_of_lies import LIES
-from tests.settlement.world import AGENT, DOMAIN, FEE, FIRST, GRID, MARKET, PARAMETERS, honest_world, settled
+from tests.settlement.world import AGENT, DOMAIN, FEE, FIRST, FLAT, GRID, MARKET, PARAMETERS, honest_world, settled
 
 WORLD = honest_world()
 
@@ -309,7 +310,7 @@ def test_a_session_that_can_still_be_settled_is_not_missed():
 def test_authority_that_ended_after_gate_closure_does_not_undo_what_was_agreed():
     chain = WORLD.chain
     block = len(chain.facts) + 1
-    late = replace(chain.facts[-1], fact=DelegateNamed(3, AGENT.address, FIRST), block_number=block)
+    late = replace(chain.facts[-1], fact=delegation(FLAT, AGENT.address, FIRST, at=FIRST), block_number=block)
     times = {**chain.block_times, block: FIRST + 1}
     assert audit(WORLD.books, replace(chain, facts=(*chain.facts, late), block_times=times)) == []
 

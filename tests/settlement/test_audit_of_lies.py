@@ -9,14 +9,17 @@ from exchange.events import OrderCancelled
 from exchange.order import Side, SignedOrder, cancellation_digest
 from exchange.resting import Resting
 from exchange.units import MicroPerKwh, Nano
+from identity.facts import AssetEnrolled, AssetTransferred, ClaimRevoked
 from identity.hashing import keccak
-from identity.registry import DelegateNamed
 from settlement.audit import audit
 from settlement.batch import seal
+from tests.registries import ASSET_ROLE, CERTIFIER, EVER, delegation
 from tests.settlement.generated import with_clearing
 from tests.settlement.world import (
     AGENT,
+    CAR,
     CONSUMER,
+    CONSUMING,
     DOMAIN,
     EURO,
     FIRST,
@@ -24,7 +27,10 @@ from tests.settlement.world import (
     GRID,
     GRID_IN,
     GRID_OUT,
+    NEIGHBOUR,
     PRODUCER,
+    PROSUMER,
+    SHED,
     STRANGER,
     UTILITY,
     WIND,
@@ -43,7 +49,11 @@ IN_TIME = FIRST - 2_000
 def lying(lie):
     """A world whose exchange did what `lie` does to the first book before it was sealed and settled."""
     chain = founded(FIRST - 3_600)
-    chain.log(DelegateNamed(3, AGENT.address, FIRST - 500), FIRST - 3_600)
+    chain.log(delegation(FLAT, AGENT.address, FIRST - 500), FIRST - 3_600)
+    chain.log(delegation(SHED, AGENT.address, EVER), FIRST - 3_600)
+    chain.log(AssetTransferred(SHED, CONSUMER.address, FIRST - 2_500), FIRST - 2_500)
+    chain.log(AssetEnrolled(8, SHED, CONSUMING, 2, EVER, 0), FIRST - 2_500)
+    chain.log(ClaimRevoked(CAR, ASSET_ROLE, CERTIFIER.address, FIRST - 2_500), FIRST - 2_500)
     exchange = Exchange(chain)
     now = FIRST - 3_000
     exchange.take(order_of(WIND, Side.OFFER, 5_000, 80_000), PRODUCER, now)
@@ -105,6 +115,31 @@ def by_a_stranger(book):
 def by_an_agent_whose_time_was_over(book):
     order = order_of(FLAT, Side.BID, 100, 50_000, salt=9)
     return entered(book, order, AGENT, at=IN_TIME, account=3, asset=2)
+
+
+def by_a_seller(book):
+    order = order_of(SHED, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, NEIGHBOUR, at=IN_TIME, account=5, asset=5)
+
+
+def by_a_seller_for_the_buyer(book):
+    order = order_of(SHED, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, NEIGHBOUR, at=IN_TIME, account=3, asset=8)
+
+
+def by_a_seller_s_agent(book):
+    order = order_of(SHED, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, AGENT, at=IN_TIME, account=3, asset=8)
+
+
+def by_the_buyer(book):
+    order = order_of(SHED, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, CONSUMER, at=IN_TIME, account=3, asset=8)
+
+
+def of_an_asset_no_longer_certified(book):
+    order = order_of(CAR, Side.BID, 100, 50_000, salt=9)
+    return entered(book, order, PROSUMER, at=IN_TIME, account=4, asset=4)
 
 
 def of_an_older_epoch(book):
@@ -189,6 +224,11 @@ LIES = [
     (too_early, {"admission"}),
     (by_a_stranger, {"admission"}),
     (by_an_agent_whose_time_was_over, {"admission"}),
+    (by_a_seller, {"admission"}),
+    (by_a_seller_for_the_buyer, {"admission"}),
+    (by_a_seller_s_agent, {"admission"}),
+    (by_the_buyer, set()),
+    (of_an_asset_no_longer_certified, {"admission"}),
     (of_an_older_epoch, {"admission"}),
     (expired, {"admission"}),
     (with_preferences, {"admission"}),

@@ -10,6 +10,7 @@ from settlement.calldata import settle_calldata
 from settlement.chain_state import ChainState
 from settlement.errors import CalldataMalformed, CreditShort
 from settlement.facts import BatchSettled, Withdrawn
+from tests.registries import ROLES
 from tests.settlement.world import CONSUMING, DOMAIN, FEES, GRID, MARKET, PRODUCING, founded, honest_world, settled
 
 
@@ -19,7 +20,7 @@ def world():
 
 
 def test_folding_the_log_again_gives_the_same_state(world):
-    state = ChainState(DOMAIN.separator())
+    state = ChainState(DOMAIN.separator(), ROLES)
     read = []
     for witnessed in world.chain.facts:
         fact = witnessed.fact
@@ -64,7 +65,7 @@ def test_a_batch_that_somebody_cannot_pay_is_refused(world):
 
 
 def test_orders_are_named_under_the_domain_of_the_contract(world):
-    elsewhere = ChainState(replace(DOMAIN, chain_id=1).separator())
+    elsewhere = ChainState(replace(DOMAIN, chain_id=1).separator(), ROLES)
     for witnessed in founded(0).facts:
         elsewhere.apply(witnessed.fact)
     (batch,) = seal(world.books[0])

@@ -26,7 +26,7 @@ def accounts():
 
 def ledger():
     """The credits that the chain's facts add up to."""
-    state = ChainState(DOMAIN.separator(), scale=1)
+    state = ChainState(DOMAIN.separator(), WORLD.chain.roles, scale=1)
     for witnessed in WORLD.chain.facts:
         fact = witnessed.fact
         settled = isinstance(fact, BatchSettled)

@@ -16,8 +16,8 @@ from exchange.parameters import Parameters
 from exchange.receipt import Receipt, sign_receipts
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
+from identity.facts import AccountOpened, ClaimRevoked
 from identity.hashing import keccak
-from identity.registry import AccountOpened, AssetEnrolled, AssetRenewed, DelegateNamed
 from identity.signature import Signer
 from identity.typed_data import Domain
 from settlement.batch import Batch, seal
@@ -26,10 +26,10 @@ from settlement.chain_state import ChainState
 from settlement.chain_view import ChainView
 from settlement.facts import BatchSettled, Deposited, Fact, MarketOpened, WithdrawalRequested, Withdrawn, Witnessed
 from tests.actors import AGENT, CONSUMER, CONTRACT, NEIGHBOUR, OPERATOR, PRODUCER, PROSUMER, STRANGER, UTILITY, Actor
+from tests.registries import ASSET_ROLE, CERTIFIER, EVER, ROLES, asset_facts, delegation, role_facts
 
 PERIOD, OPENING, LEAD, WINDOW = 900, 86_400, 60, 7_200
 FIRST = 1_782_000_000
-EVER = (1 << 40) - 1
 FEE = MicroPerKwh(10_000)
 DOMAIN = Domain(1337, CONTRACT.address)
 EURO = 1_000_000_000
@@ -84,7 +84,7 @@ class Chain:
     facts: list[Witnessed] = field(default_factory=list)
     times: dict[int, int] = field(default_factory=dict)
     calldata: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    state: ChainState = field(default_factory=lambda: ChainState(DOMAIN.separator()))
+    state: ChainState = field(default_factory=lambda: ChainState(DOMAIN.separator(), ROLES))
 
     def log(self, fact: Fact, at: int, calldata: bytes | None = None) -> None:
         number = len(self.facts) + 1
@@ -102,6 +102,7 @@ class Chain:
         return ChainView(
             chain_id=DOMAIN.chain_id,
             contract=DOMAIN.contract,
+            roles=ROLES,
             facts=tuple(self.facts),
             calldata=dict(self.calldata),
             credits=self.state.ledger.credits(),
@@ -210,10 +211,13 @@ class World:
 def founded(at: int) -> Chain:
     """A chain on which everybody has an account, an asset and 50 euro."""
     chain = Chain()
+    for fact in role_facts(at):
+        chain.log(fact, at)
     for account, holder in HOLDERS.items():
         chain.log(AccountOpened(account, holder.address), at)
     for number, (asset, account) in enumerate(ASSETS, start=1):
-        chain.log(AssetEnrolled(number, asset, account, EVER), at)
+        for fact in asset_facts(number, asset, HOLDERS[account].address, account, at):
+            chain.log(fact, at)
     chain.log(
         MarketOpened(
             market=MARKET.number,
@@ -236,8 +240,8 @@ def honest_world() -> World:
     """Three delivery periods, all settled."""
     morning = FIRST - 3_600
     chain = founded(morning)
-    chain.log(DelegateNamed(CONSUMING, AGENT.address, EVER), morning)
-    chain.log(DelegateNamed(NEXT_DOOR, STRANGER.address, EVER), morning)
+    chain.log(delegation(FLAT, AGENT.address, EVER, at=morning), morning)
+    chain.log(delegation(SHED, STRANGER.address, EVER, at=morning), morning)
     exchange = Exchange(chain)
 
     # the first delivery period
@@ -258,7 +262,7 @@ def honest_world() -> World:
     exchange.take(order_of(WIND, Side.OFFER, 4_000, -50_000, start=FIRST + 2 * PERIOD), PRODUCER, now + 10)
     exchange.take(order_of(SHED, Side.BID, 4_500, -20_000, start=FIRST + 2 * PERIOD), NEIGHBOUR, now + 11)
     # the neighbour's agent is dismissed before the first gate closes: its order is left out
-    chain.log(DelegateNamed(NEXT_DOOR, STRANGER.address, now + 20), now + 21)
+    chain.log(delegation(SHED, STRANGER.address, now + 21, at=now + 21), now + 21)
     chain.log(WithdrawalRequested(GRID, Nano(2 * EURO), now + 30), now + 22)
 
     books = []
@@ -268,5 +272,6 @@ def honest_world() -> World:
             chain.settle(batch, start + 30)
         books.append(book)
     chain.log(Withdrawn(GRID, Nano(2 * EURO)), FIRST + 3 * PERIOD)
-    chain.log(AssetRenewed(1, FIRST + 3 * PERIOD), FIRST + 3 * PERIOD + 1)
+    over = FIRST + 3 * PERIOD + 1
+    chain.log(ClaimRevoked(WIND, ASSET_ROLE, CERTIFIER.address, over), over)
     return World(tuple(books), chain.view())

@@ -6,11 +6,12 @@ import pytest
 from sha3 import keccak_256
 
 from contracts.artifacts import DEPLOYABLE, EVM_VERSION, ROOT, load
-from contracts.code_check import IMMUTABLES, differences, runtime_of
-from contracts.deployment import Creation, code_digest, deploy
+from contracts.code_check import CREATED_BY, IMMUTABLES, differences, runtime_of
+from contracts.deployment import Creation, Registries, code_digest, deploy
 from contracts.deployment_record import DeploymentRecord
 from contracts.devnet_keys import devnet_key
 from contracts.transacting import transact
+from tests.contracts.evm.roles import ROLES
 
 KEY = devnet_key(0)
 
@@ -37,33 +38,43 @@ def changed(record, name, **changes):
     return replace(record, contracts=contracts)
 
 
+def with_word(arguments, place, number):
+    """The arguments with another word at that place."""
+    return arguments[: 32 * place] + number.to_bytes(32) + arguments[32 * place + 32 :]
+
+
 def what(found):
     return {(difference.contract, difference.what) for difference in found}
 
 
 @pytest.fixture
 def record(evm):
-    return DeploymentRecord.of(deploy(evm, KEY, withdrawal_delay_seconds=60))
+    return DeploymentRecord.of(deploy(evm, KEY, roles=ROLES, withdrawal_delay_seconds=60))
 
 
 @pytest.fixture
 def here(local):
-    return DeploymentRecord.of(deploy(local, KEY, withdrawal_delay_seconds=60))
+    return DeploymentRecord.of(deploy(local, KEY, roles=ROLES, withdrawal_delay_seconds=60))
 
 
 def test_what_was_deployed_from_the_artifacts_is_the_same(evm, record):
     assert check(evm, record) == []
 
 
-def test_a_settlement_over_a_token_of_somebody_else_is_the_same(local, here):
+def test_a_settlement_over_a_token_and_registries_of_somebody_else_is_the_same(local, here):
     token = here.contract("TestEuro").address
-    second = DeploymentRecord.of(deploy(local, KEY, token=token))
+    registries = Registries(
+        did=here.contract("DidRegistry").address,
+        assets=here.contract("AssetRegistry").address,
+        roles=here.contract("RoleRegistry").address,
+    )
+    second = DeploymentRecord.of(deploy(local, KEY, roles=ROLES, token=token, registries=registries))
     assert [contract.name for contract in second.contracts] == ["Settlement"]
     assert check(local, second) == []
 
 
 @pytest.mark.parametrize("name", DEPLOYABLE)
-def test_the_runtime_code_inside_the_bytecode_is_the_compilers_and_so_are_the_immutables(name):
+def test_the_immutables_stand_in_the_compilers_order(name):
     from vyper.compiler import compile_from_file_input
     from vyper.compiler.input_bundle import FilesystemInputBundle
     from vyper.compiler.settings import Settings
@@ -72,13 +83,17 @@ def test_the_runtime_code_inside_the_bytecode_is_the_compilers_and_so_are_the_im
     compiled = compile_from_file_input(
         bundle.load_file(ROOT.relative_to(ROOT.parent) / f"{name}.vy"),
         input_bundle=bundle,
-        output_formats=["bytecode", "bytecode_runtime", "layout"],
+        output_formats=["layout"],
         settings=Settings(evm_version=EVM_VERSION),
     )
-    runtime = bytes.fromhex(compiled["bytecode_runtime"][2:])
-    artifact = replace(load(name), bytecode=bytes.fromhex(compiled["bytecode"][2:]), runtime_size=len(runtime))
-    assert runtime_of(artifact) == runtime
-    assert tuple(_by_offset(compiled["layout"]["code_layout"])) == IMMUTABLES[name]
+    assert tuple(_by_offset(compiled["layout"].get("code_layout", {}))) == IMMUTABLES[name]
+
+
+@pytest.mark.parametrize("name", DEPLOYABLE)
+def test_the_code_on_chain_is_the_runtime_code_inside_the_bytecode_and_the_immutables(local, here, name):
+    code = local.code(here.contract(name).address)
+    assert code[: load(name).runtime_size] == runtime_of(load(name))
+    assert len(code) == load(name).runtime_size + 32 * len(IMMUTABLES[name])
 
 
 def _by_offset(layout):
@@ -98,7 +113,12 @@ def test_another_compiled_code_differs_in_code_and_in_what_was_sent(local, here)
         return replace(artifact, bytecode=artifact.bytecode[:at] + byte + artifact.bytecode[at + 1 :])
 
     found = check(local, here, other)
-    assert what(found) == {(name, kind) for name in DEPLOYABLE for kind in ("runtime code", "creation input")}
+    assert what(found) == {
+        (name, kind)
+        for name in DEPLOYABLE
+        for kind in ("runtime code", "creation input")
+        if (name, kind) != ("AssetIdentity", "creation input")
+    }
     assert all("1 bytes differ" in difference.found for difference in found)
 
 
@@ -118,13 +138,63 @@ def test_an_abi_that_is_not_the_contracts_is_named(local, here):
 
 def test_another_delay_than_the_one_deployed_is_named(local, here):
     contract = here.contract("Settlement")
-    lied = changed(here, "Settlement", arguments=contract.arguments[:-1] + b"\x01")
+    lied = changed(here, "Settlement", arguments=with_word(contract.arguments, 2, 61))
     found = check(local, lied)
     assert what(found) == {("Settlement", "creation input"), ("Settlement", "immutable WITHDRAWAL_DELAY")}
 
 
+@pytest.mark.parametrize(
+    ("place", "immutable"),
+    [
+        (3, "did_registry"),
+        (4, "asset_registry"),
+        (5, "role_registry"),
+        (6, "asset_role"),
+        (7, "balancing_role"),
+        (8, "grid_operator_role"),
+        (9, "cache_seconds"),
+    ],
+)
+def test_a_settlement_that_asks_others_than_those_deployed_is_named(local, here, place, immutable):
+    contract = here.contract("Settlement")
+    lied = changed(here, "Settlement", arguments=with_word(contract.arguments, place, 5))
+    assert what(check(local, lied)) == {("Settlement", "creation input"), ("Settlement", f"immutable {immutable}")}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_role_registry_that_asks_others_is_named(local, here, place):
+    contract = here.contract("RoleRegistry")
+    lied = changed(here, "RoleRegistry", arguments=with_word(contract.arguments, place, 5))
+    name = ("did_registry", "asset_registry")[place]
+    assert what(check(local, lied)) == {("RoleRegistry", "creation input"), ("RoleRegistry", f"immutable {name}")}
+
+
+def test_arguments_that_are_too_short_are_named(local, here):
+    found = what(check(local, changed(here, "Settlement", arguments=b"")))
+    assert {("Settlement", "creation input"), ("Settlement", "immutable TOKEN")} <= found
+
+
+def test_assets_that_are_clones_of_something_else_are_named(local, here):
+    """The registry names what it clones; whatever else the record shows, even of the same code, is not that."""
+    other = deploy(local, KEY, roles=ROLES)
+    assert CREATED_BY == {"AssetIdentity": "AssetRegistry"}
+    lied = changed(
+        here,
+        "AssetIdentity",
+        address=other.asset_identity,
+        code_digest=other.code_digests["AssetIdentity"],
+        creation=other.creations["AssetIdentity"],
+    )
+    assert what(check(local, lied)) == {
+        ("AssetRegistry", "immutable implementation"),
+        ("AssetIdentity", "immutable registry"),
+        ("AssetIdentity", "immutable did_registry"),
+        ("AssetIdentity", "creation"),
+    }
+
+
 def test_another_token_than_the_one_deployed_is_named(local, here):
-    other = deploy(local, KEY)
+    other = deploy(local, KEY, roles=ROLES)
     contract = here.contract("Settlement")
     lied = changed(here, "Settlement", arguments=bytes(12) + other.token + contract.arguments[32:])
     assert ("Settlement", "immutable TOKEN") in what(check(local, lied))

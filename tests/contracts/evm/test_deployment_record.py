@@ -5,16 +5,17 @@ import json
 import pytest
 from eth_abi import decode
 
-from contracts.artifacts import load
+from contracts.artifacts import DEPLOYABLE, load
 from contracts.deployment import deploy
 from contracts.deployment_record import DeploymentRecord
 from contracts.devnet_keys import devnet_key
 from contracts.errors import MalformedDeployment
+from tests.contracts.evm.roles import ROLES
 
 
 @pytest.fixture
 def deployment(local):
-    return deploy(local, devnet_key(0), withdrawal_delay_seconds=60)
+    return deploy(local, devnet_key(0), roles=ROLES, withdrawal_delay_seconds=60)
 
 
 @pytest.fixture
@@ -30,8 +31,12 @@ def test_a_record_has_what_it_takes_to_talk_to_the_contract_and_to_check_it(loca
     assert settlement.abi == load("Settlement").abi
     assert (settlement.compiler, settlement.evm_version) == ("vyper 0.4.3", "london")
     assert settlement.code_digest == deployment.code_digests["Settlement"]
-    token, admin, delay = decode(["address", "address", "uint256"], settlement.arguments)
+    token, admin, delay = decode(["address", "address", "uint256"], settlement.arguments[:96])
     assert (token, admin, delay) == ("0x" + deployment.token.hex(), "0x" + deployment.admin.hex(), 60)
+    did, asset, role = decode(["address"] * 3, settlement.arguments[96:192])
+    assert did == "0x" + deployment.did_registry.hex()
+    assert (asset, role) == ("0x" + deployment.asset_registry.hex(), "0x" + deployment.role_registry.hex())
+    assert [contract.name for contract in record.contracts] == sorted(DEPLOYABLE)
     assert record.contract("Bell") is None
 
 

@@ -30,10 +30,11 @@ from exchange.market import Market
 from exchange.session import SessionState
 from exchange.units import MicroPerKwh, Wh
 from identity.errors import BadSignature, NotAuthorised
-from identity.registry import AssetRenewed
+from identity.facts import AssetEnrolled, AssetTransferred, ClaimRevoked
 from identity.signature import recover
-from tests.actors import OPERATOR, STRANGER
+from tests.actors import NEIGHBOUR, OPERATOR, STRANGER
 from tests.exchange import street
+from tests.registries import ASSET_ROLE, CERTIFIER, EVER, delegation
 from tests.simulators.failing_disk import failing_disk
 
 ROOT = Path(__file__).parents[3]
@@ -158,10 +159,21 @@ def test_sessions_due_at_once_are_cleared_in_order(desk, clock):
 def test_an_order_whose_authority_ended_is_left_out_by_name(desk, registry):
     order = street.bid()
     desk.submit([order, street.offer()])
-    registry.apply(AssetRenewed(registry.asset(street.KITCHEN).number, street.CLOSURE - 1))
+    registry.apply(ClaimRevoked(street.KITCHEN, ASSET_ROLE, CERTIFIER.address, street.CLOSURE))
     (cleared,) = desk.close_and_clear(street.CLOSURE)
-    assert cleared.excluded == ((street.digest_of(order), "asset-not-current"),)
+    assert cleared.excluded == ((street.digest_of(order), "asset-not-certified"),)
     assert cleared.clearing.trades == ()
+
+
+@pytest.mark.parametrize("sold_at", [street.CLOSURE, street.CLOSURE + 1])
+def test_an_order_of_an_asset_sold_by_gate_closure_is_left_out_and_of_one_sold_later_stands(desk, registry, sold_at):
+    order = street.signed(street.order(), NEIGHBOUR)
+    registry.apply(delegation(street.KITCHEN, NEIGHBOUR.address, EVER))
+    desk.submit([order, street.offer()])
+    registry.apply(AssetTransferred(street.KITCHEN, NEIGHBOUR.address, sold_at))  # the delegate has bought it
+    registry.apply(AssetEnrolled(99, street.KITCHEN, street.ACCOUNTS[NEIGHBOUR], 2, EVER, 0))
+    (cleared,) = desk.close_and_clear(street.CLOSURE + 1)
+    assert cleared.excluded == (((street.digest_of(order), "asset-sold"),) if sold_at == street.CLOSURE else ())
 
 
 def test_a_settled_session_frees_what_it_had_reserved(desk):

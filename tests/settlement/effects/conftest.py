@@ -46,7 +46,7 @@ def submitter(street, store, settings):
 
 @pytest.fixture
 def indexer(street, store):
-    return Indexer(store, street.contract, start_block=street.deployment.block)
+    return Indexer(store, street.contract, start_block=street.deployment.registries_since)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from contracts.abi import abi_of
 from contracts.deployment import Deployment, deploy
 from contracts.devnet_keys import devnet_key
 from contracts.evm import Evm, Receipt
@@ -19,14 +20,15 @@ from identity.signature import Signer, address_of, sign
 from identity.typed_data import Domain
 from settlement.batch import Batch, seal
 from settlement.effects import escrow_token, settlement_contract
-from settlement.effects.contract_abi import abi_of
 from settlement.effects.settlement_contract import Role, SettlementContract
 from settlement.facts import MarketOpened
+from tests.settlement.effects.registrar import ASSET, GRID_OPERATOR, NODES, Registrar
 
 GENESIS_TIME = 1_800_000_000
 FIRST_DELIVERY = GENESIS_TIME + 3_600
 LEAD = 300
 FOREVER = (1 << 40) - 1
+CACHE = 1_000_000_000
 WITHDRAWAL_DELAY = 3_600
 TERMS = MarketOpened(
     market=7, fee_account=1, fee_cap=MicroPerKwh(20_000), period=900, lead=LEAD, window=7_200, uniform=True
@@ -58,16 +60,9 @@ class Member:
     def address(self) -> Address:
         return address_of(self.key)
 
-    @property
-    def identity(self) -> Address:
-        return identity_of(self.role)
-
-
-def identity_of(role: str) -> Address:
-    return address_of(role.encode().rjust(32, b"\1"))
-
 
 ADMIN_KEY, OPERATOR_KEY, NODE_KEY = devnet_key(0), devnet_key(1), devnet_key(2)
+ISSUER_KEY = devnet_key(6)
 CONSUMER = Member("consumer", devnet_key(3), 2, 1)
 PRODUCER = Member("producer", devnet_key(4), 3, 2)
 PROSUMER = Member("prosumer", devnet_key(5), 4, 3)
@@ -83,6 +78,8 @@ class Street:
         self.deployment = deployment
         self.address = Address(deployment.settlement)
         self.contract = SettlementContract(evm, self.address)
+        self.registrar = Registrar(evm, deployment, root=ADMIN_KEY, issuer=ISSUER_KEY, payer=ADMIN_KEY)
+        self.identities: dict[int, Address] = {}
         self.parameters = Parameters(
             community="street",
             currency="EUR",
@@ -104,6 +101,15 @@ class Street:
         """Send one transaction to the contract."""
         return transact(self.evm, key, self.address, data)
 
+    def enrol(self, member: Member, expiry: int | None = None) -> int:
+        """Make an asset of the member, certify it until before `expiry` (None: for good), enrol it; its number."""
+        identity = self.registrar.create(member.key)
+        self.registrar.certify(identity, ASSET, member.key, epoch=1, expiry=expiry)
+        self.tell(ADMIN_KEY, settlement_contract.enrol(identity, member.account))
+        number = self.contract.asset_of(identity)
+        self.identities[number] = identity
+        return number
+
     def fund(self, account: int, token_units: int) -> None:
         """Deposit test euro for somebody."""
         token, admin = Address(self.deployment.token), address_of(ADMIN_KEY)
@@ -122,7 +128,7 @@ class Street:
         accepted = []
         for sequence, (member, side, energy, limit) in enumerate(wishes, start=1):
             order = Order(
-                asset=member.identity,
+                asset=self.identities[member.asset],
                 market=TERMS.market,
                 product=key.product,
                 side=side,
@@ -175,16 +181,18 @@ class Street:
 
 def found_street(evm: Evm, clock: Clock) -> Street:
     """Deploy, give out roles, open the market, bring the members in."""
-    street = Street(evm, clock, deploy(evm, ADMIN_KEY, withdrawal_delay_seconds=WITHDRAWAL_DELAY))
+    delays = {"withdrawal_delay_seconds": WITHDRAWAL_DELAY, "cache_seconds": CACHE}
+    street = Street(evm, clock, deploy(evm, ADMIN_KEY, roles=NODES, **delays))
     admin = address_of(ADMIN_KEY)
-    duties = Role.REGISTRAR | Role.GRID_OPERATOR | Role.GUARDIAN
-    street.tell(ADMIN_KEY, settlement_contract.grant(duties, admin))
+    street.registrar.define_roles()
+    street.registrar.certify(admin, GRID_OPERATOR, ADMIN_KEY)
+    street.tell(ADMIN_KEY, settlement_contract.grant(Role.GUARDIAN, admin))
     street.tell(ADMIN_KEY, settlement_contract.grant(Role.OPERATOR, address_of(OPERATOR_KEY)))
     street.tell(ADMIN_KEY, settlement_contract.open_account(address_of(NODE_KEY)))
     street.tell(ADMIN_KEY, settlement_contract.open_market(TERMS))
     for member in MEMBERS:
         street.tell(ADMIN_KEY, settlement_contract.open_account(member.address))
-        street.tell(ADMIN_KEY, settlement_contract.enrol(member.identity, member.account, FOREVER))
+        assert street.enrol(member) == member.asset
         street.fund(member.account, 10 * EURO)
     return street
 

@@ -15,7 +15,7 @@ def test_a_batch_goes_through_a_node_and_is_seen_there(street, store):
         chain_id = street.evm.chain_id
         contract = SettlementContract(RpcEvm(server.url, timeout=10, expected_chain_id=chain_id), street.address)
         submitter = Submitter(store, contract, OPERATOR_KEY, ChainSettings(chain_id=chain_id, confirmations=1))
-        indexer = Indexer(store, contract, start_block=street.deployment.block)
+        indexer = Indexer(store, contract, start_block=street.deployment.registries_since)
         submitter.enqueue([street.batch()], 10)
         assert [held.why for held in submitter.step(11).held] == ["sessions: gate is open"]
         street.close_gate()
@@ -30,8 +30,8 @@ def test_a_batch_goes_through_a_node_and_is_seen_there(street, store):
         assert indexer.advance().rolled_back
         (kept,) = store.batches()
         assert (kept.state, len(kept.attempts)) == (State.FINAL, 1)
-        view = read_chain(contract, start_block=street.deployment.block)
-        local = read_chain(street.contract, start_block=street.deployment.block)
+        view = read_chain(contract, start_block=street.deployment.registries_since)
+        local = read_chain(street.contract, start_block=street.deployment.registries_since)
         assert view == local
         assert view.facts == tuple(seen.witnessed for seen in store.facts())
         assert view.credits[CONSUMER.account] == indexer.state.ledger.credit(CONSUMER.account)

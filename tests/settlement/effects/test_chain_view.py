@@ -2,13 +2,14 @@
 
 import pytest
 
+from contracts.errors import NoSuchContract
 from contracts.transacting import transact
 from identity.address import Address
 from settlement.audit import audit
 from settlement.calldata import settle_calldata
 from settlement.effects import escrow_token, settlement_contract
 from settlement.effects.chain_view import read_chain
-from settlement.effects.errors import ChainMoved, NoSuchContract
+from settlement.effects.errors import ChainMoved
 from settlement.effects.settlement_contract import SettlementContract
 from tests.settlement.effects.street import ADMIN_KEY, CONSUMER, EURO, NANO_PER_UNIT, OPERATOR_KEY
 from tests.simulators.unsteady_evm import UnsteadyEvm
@@ -16,7 +17,7 @@ from tests.simulators.unsteady_evm import UnsteadyEvm
 
 def view_of(street, evm=None, **arguments):
     contract = street.contract if evm is None else SettlementContract(evm, street.address)
-    return read_chain(contract, start_block=street.deployment.block, **arguments)
+    return read_chain(contract, start_block=street.deployment.registries_since, **arguments)
 
 
 def settle(street):

@@ -36,7 +36,7 @@ def process(street, batches, path, plan, begin=11):
             OPERATOR_KEY,
             ChainSettings(chain_id=street.evm.chain_id, confirmations=CONFIRMATIONS, lease_seconds=LEASE),
         )
-        indexer = Indexer(written, contract, start_block=street.deployment.block)
+        indexer = Indexer(written, contract, start_block=street.deployment.registries_since)
         submitter.enqueue(batches, 10)
         for now in range(begin, begin + ROUNDS):
             submitter.step(now)

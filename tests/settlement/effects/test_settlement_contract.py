@@ -2,18 +2,19 @@
 
 import pytest
 
-from contracts.errors import Reverted
+from contracts.abi import abi_of
+from contracts.errors import NoSuchContract, Reverted
 from contracts.evm import LogEntry
 from contracts.transacting import transact
 from exchange.order import Side
 from identity.address import Address
-from identity.registry import AccountOpened, AssetEnrolled, AssetRenewed, DelegateNamed, EpochBegun
+from identity.facts import AccountOpened, AssetEnrolled, AssetRefreshed, EpochBegun
+from identity.registry import RequiredRoles
 from identity.signature import address_of
 from settlement.calldata import settle_calldata
 from settlement.effects import escrow_token, settlement_contract
-from settlement.effects.contract_abi import abi_of
 from settlement.effects.contract_log import PASSED_OVER, decode
-from settlement.effects.errors import NoSuchContract, UnknownEvent
+from settlement.effects.errors import UnknownEvent
 from settlement.effects.escrow_token import EscrowToken
 from settlement.effects.settlement_contract import AccountWord, AssetWord, Role, SettlementContract
 from settlement.facts import (
@@ -24,9 +25,11 @@ from settlement.facts import (
     Withdrawn,
 )
 from settlement.record import record_of
-from tests.actors import AGENT, STRANGER
+from tests.actors import STRANGER
+from tests.settlement.effects.registrar import ASSET, BALANCING
 from tests.settlement.effects.street import (
     ADMIN_KEY,
+    CACHE,
     CONSUMER,
     EURO,
     FIRST_DELIVERY,
@@ -37,7 +40,6 @@ from tests.settlement.effects.street import (
     PROSUMER,
     TERMS,
     WITHDRAWAL_DELAY,
-    identity_of,
 )
 
 
@@ -117,17 +119,6 @@ def test_a_withdrawal_is_cancelled_by_its_holder_only(street):
     assert facts(street, receipt) == [WithdrawalCancelled(CONSUMER.account)]
 
 
-def test_a_delegate_is_named_and_revoked(street):
-    until = street.clock.now + 900
-    named = street.tell(CONSUMER.key, settlement_contract.name_delegate(CONSUMER.account, AGENT.address, until))
-    assert facts(street, named) == [DelegateNamed(CONSUMER.account, AGENT.address, until)]
-    assert street.contract.delegation(CONSUMER.account, AGENT.address) == until
-    revoked = street.tell(CONSUMER.key, settlement_contract.revoke_delegate(CONSUMER.account, AGENT.address))
-    end = street.evm.head().timestamp - 1
-    assert facts(street, revoked) == [DelegateNamed(CONSUMER.account, AGENT.address, end)]
-    assert street.contract.delegation(CONSUMER.account, AGENT.address) == end
-
-
 def test_a_new_epoch_begins_with_its_block(street):
     receipt = street.tell(CONSUMER.key, settlement_contract.void_orders(CONSUMER.account))
     since = street.evm.head().timestamp
@@ -136,19 +127,30 @@ def test_a_new_epoch_begins_with_its_block(street):
     assert street.contract.epoch_ended(CONSUMER.account, 0) == since
 
 
-def test_an_asset_is_enrolled_renewed_and_retired(street):
-    identity, until = identity_of("heat pump"), street.clock.now + 90_000
-    enrolled = street.tell(ADMIN_KEY, settlement_contract.enrol(identity, PROSUMER.account, until))
+def test_an_asset_is_enrolled_and_refreshed(street):
+    until, registrar = street.clock.now + 90_000, street.registrar
+    identity = registrar.create(PROSUMER.key)
+    registrar.certify(identity, ASSET, PROSUMER.key, epoch=1, expiry=until + 1)
+    registrar.certify(identity, BALANCING, PROSUMER.key, epoch=1, expiry=until - 9)
+    enrolled = street.tell(ADMIN_KEY, settlement_contract.enrol(identity, PROSUMER.account))
     number = street.contract.asset_of(identity)
     assert number == street.contract.asset_count()
-    assert facts(street, enrolled) == [AssetEnrolled(number, identity, PROSUMER.account, until)]
-    renewed = street.tell(ADMIN_KEY, settlement_contract.renew(number, until + 1))
-    assert facts(street, renewed) == [AssetRenewed(number, until + 1)]
-    assert street.contract.asset(number) == AssetWord(identity, PROSUMER.account, until + 1)
-    retired = street.tell(ADMIN_KEY, settlement_contract.retire(number))
-    end = street.evm.head().timestamp - 1
-    assert facts(street, retired) == [AssetRenewed(number, end)]
+    assert street.contract.epoch_of(number) == 1
+    assert facts(street, enrolled) == [AssetEnrolled(number, identity, PROSUMER.account, 1, until, until - 10)]
+    assert street.contract.asset(number) == AssetWord(identity, PROSUMER.account, until, until - 10)
+    end = street.evm.block(registrar.revoke(identity, ASSET).block_number).timestamp - 1
+    refreshed = street.tell(ADMIN_KEY, settlement_contract.refresh([number]))
+    assert facts(street, refreshed) == [AssetRefreshed(number, end, until - 10)]
     assert street.contract.asset(number).until == end
+
+
+def test_the_contract_says_which_registries_it_asks_and_what_for(street):
+    sources, deployment = street.contract.sources(), street.deployment
+    assert (sources.settlement, sources.evm) == (street.address, street.evm)
+    registries = (sources.did_registry, sources.asset_registry, sources.role_registry)
+    assert registries == (deployment.did_registry, deployment.asset_registry, deployment.role_registry)
+    assert street.contract.required_roles() == RequiredRoles(asset=ASSET, balancing=BALANCING)
+    assert street.contract.cache_seconds() == CACHE
 
 
 def test_an_open_market_has_its_terms_and_another_has_none(street):
@@ -158,10 +160,10 @@ def test_an_open_market_has_its_terms_and_another_has_none(street):
 
 def test_a_role_is_granted_and_revoked(street):
     stranger = STRANGER.address
-    street.tell(ADMIN_KEY, settlement_contract.grant(Role.GUARDIAN | Role.REGISTRAR, stranger))
-    assert street.contract.roles_of(stranger) == Role.GUARDIAN | Role.REGISTRAR
+    street.tell(ADMIN_KEY, settlement_contract.grant(Role.GUARDIAN | Role.OPERATOR, stranger))
+    assert street.contract.roles_of(stranger) == Role.GUARDIAN | Role.OPERATOR
     street.tell(ADMIN_KEY, settlement_contract.revoke(Role.GUARDIAN, stranger))
-    assert street.contract.roles_of(stranger) == Role.REGISTRAR
+    assert street.contract.roles_of(stranger) == Role.OPERATOR
 
 
 def test_the_admin_hands_over_in_two_steps(street):
@@ -234,12 +236,9 @@ def test_every_event_of_the_contract_is_read_or_passed_over():
         "WithdrawalRequested",
         "WithdrawalCancelled",
         "Withdrawn",
-        "AgentNamed",
-        "AgentRevoked",
         "OrdersVoided",
         "AssetEnrolled",
-        "AssetRenewed",
-        "AssetRetired",
+        "AssetRefreshed",
         "MarketOpened",
         "Settled",
     }
@@ -274,4 +273,4 @@ def test_where_no_contract_is_nothing_answers(street):
 
 def test_a_number_that_fits_no_field_is_never_told():
     with pytest.raises(Exception, match="out of bounds|Cannot be encoded|outside"):
-        settlement_contract.renew(1, 1 << 40)
+        settlement_contract.deposit(1 << 256, 1)

@@ -90,7 +90,7 @@ class Submission(RuleBasedStateMachine):
                 self.store,
                 SettlementContract(self.chain, self.street.address),
                 confirmations=CONFIRMATIONS,
-                start_block=self.street.deployment.block,
+                start_block=self.street.deployment.registries_since,
             )
         return self.indexer.advance()
 
