@@ -83,3 +83,10 @@ def test_who_knows_an_order_cannot_tell_its_receipt_from_a_sibling():
     }
     assert mine.path not in guesses
     assert neighbours.blind == SIGNER.blind(neighbours.order), "only the exchange can make it"
+
+
+@pytest.mark.parametrize(("sequence", "received_at"), [(-1, 1), (1 << 64, 1), (1, -1)])
+def test_a_receipt_with_a_number_that_none_has_was_not_signed(sequence, received_at):
+    (receipt,) = acknowledged(1)
+    lie = replace(receipt, sequence=sequence, received_at=received_at)
+    assert recover(lie.digest(SEPARATOR), lie.signature) != OPERATOR.address
