@@ -18,6 +18,9 @@ from tests.e2e.day import LAST, NEXT, operator_of, order_of, reader_of, running,
 
 OPENED = NEXT - 2_000
 STRANGER = b"\7" * 32
+"""Owns nothing, and is granted nothing that the tests of this module share."""
+
+ACCOUNTANT = b"\x0a" * 32
 SESSION = f"7-spot-{LAST}"
 
 PUBLIC = {
@@ -218,12 +221,12 @@ def test_a_client_signs_in_again_when_its_session_is_over(copy):
 
 def test_a_grant_opens_an_account_until_it_is_revoked_and_its_owner_sees_who_read(exchange, client):
     account = exchange.founded.member("consumer").account
-    with MeritClient(exchange.url, member_key("consumer")) as owner, MeritClient(exchange.url, STRANGER) as auditor:
+    with MeritClient(exchange.url, member_key("consumer")) as owner, MeritClient(exchange.url, ACCOUNTANT) as auditor:
         with pytest.raises(Refused) as refused:
             auditor.statement(account)
         assert refused.value.code == "not-granted"
         kept = owner.grant(
-            scope=f"account:{account}", purpose="billing", until=OPENED + 600, grantee=address_of(STRANGER)
+            scope=f"account:{account}", purpose="billing", until=OPENED + 600, grantee=address_of(ACCOUNTANT)
         )
         assert auditor.statement(account)["lines"]
         assert [grant["digest"] for grant in auditor.grants()["received"]] == [kept["digest"]]
@@ -233,7 +236,7 @@ def test_a_grant_opens_an_account_until_it_is_revoked_and_its_owner_sees_who_rea
         with pytest.raises(Refused) as refused:
             auditor.get(f"/v1/accounts/{account}")
         assert (refused.value.code, refused.value.document["grant"]) == ("grant-revoked", kept["digest"])
-        read = next(read for read in owner.reads()["reads"] if read["reader"] == to_text(address_of(STRANGER)))
+        read = next(read for read in owner.reads()["reads"] if read["reader"] == to_text(address_of(ACCOUNTANT)))
         assert (read["read"], read["grant"], read["purpose"]) == (f"account:{account}", kept["digest"], "billing")
         assert read["request"]
         with pytest.raises(Refused):
