@@ -18,6 +18,9 @@ from tests.e2e.day import LAST, NEXT, operator_of, order_of, reader_of, running,
 
 OPENED = NEXT - 2_000
 STRANGER = b"\7" * 32
+"""Owns nothing, and is granted nothing that the tests of this module share."""
+
+ACCOUNTANT = b"\x0a" * 32
 SESSION = f"7-spot-{LAST}"
 
 PUBLIC = {
@@ -218,12 +221,12 @@ def test_a_client_signs_in_again_when_its_session_is_over(copy):
 
 def test_a_grant_opens_an_account_until_it_is_revoked_and_its_owner_sees_who_read(exchange, client):
     account = exchange.founded.member("consumer").account
-    with MeritClient(exchange.url, member_key("consumer")) as owner, MeritClient(exchange.url, STRANGER) as auditor:
+    with MeritClient(exchange.url, member_key("consumer")) as owner, MeritClient(exchange.url, ACCOUNTANT) as auditor:
         with pytest.raises(Refused) as refused:
             auditor.statement(account)
         assert refused.value.code == "not-granted"
         kept = owner.grant(
-            scope=f"account:{account}", purpose="billing", until=OPENED + 600, grantee=address_of(STRANGER)
+            scope=f"account:{account}", purpose="billing", until=OPENED + 600, grantee=address_of(ACCOUNTANT)
         )
         assert auditor.statement(account)["lines"]
         assert [grant["digest"] for grant in auditor.grants()["received"]] == [kept["digest"]]
@@ -233,7 +236,7 @@ def test_a_grant_opens_an_account_until_it_is_revoked_and_its_owner_sees_who_rea
         with pytest.raises(Refused) as refused:
             auditor.get(f"/v1/accounts/{account}")
         assert (refused.value.code, refused.value.document["grant"]) == ("grant-revoked", kept["digest"])
-        read = next(read for read in owner.reads()["reads"] if read["reader"] == to_text(address_of(STRANGER)))
+        read = next(read for read in owner.reads()["reads"] if read["reader"] == to_text(address_of(ACCOUNTANT)))
         assert (read["read"], read["grant"], read["purpose"]) == (f"account:{account}", kept["digest"], "billing")
         assert read["request"]
         with pytest.raises(Refused):
@@ -391,3 +394,81 @@ def test_signing_in_too_often_is_refused(played, tmp_path):
         answers = [client.post("/v1/sign-in/challenge", json={}) for _ in range(4)]
         assert [answer.status_code for answer in answers].count(429) >= 1
         assert client.get("/v1/meta").status_code == 200
+
+
+# From a shell
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    def write(key):
+        path = tmp_path / f"{key[:2].hex()}.key"
+        path.write_text("0x" + key.hex() + "\n")
+        path.chmod(0o600)
+        return path
+
+    return write
+
+
+def test_a_token_for_curl_is_printed(exchange, client, merit, key_file):
+    told = merit("sign-in", "--key-file", key_file(member_key("consumer")), "--url", exchange.url)
+    assert told.code == 0, told.err
+    account = exchange.founded.member("consumer").account
+    headers = {"Authorization": f"Bearer {told.out.strip()}"}
+    assert client.get(f"/v1/accounts/{account}", headers=headers).status_code == 200
+
+
+def test_a_grant_is_given_shown_and_revoked(exchange, merit, key_file):
+    account, who = exchange.founded.member("producer").account, address_of(STRANGER)
+    own = ("--key-file", key_file(member_key("producer")), "--url", exchange.url)
+    did = f"did:ethr:{exchange.founded.deployment.chain_id:#x}:0x{who.hex()}"
+    given = merit("grant", "give", *own, "--scope", f"account:{account}", "--purpose", "research", "--to", did)
+    assert given.code == 0, given.err
+    digest = given.out.strip()
+    listed = merit("grant", "list", *own, "--json").document
+    assert [grant["digest"] for grant in listed["given"]] == [digest]
+    assert listed["given"][0]["grant"]["grantee"] == to_text(who)
+    assert "stands" in merit("grant", "list", *own).out
+    assert merit("grant", "revoke", digest, *own).code == 0
+    assert "revoked at" in merit("grant", "list", *own).out
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("give", "--scope", "weather", "--purpose", "audit", "--to", "0x" + "11" * 20), 3),
+        (("give", "--scope", "account:2", "--purpose", "fun", "--to", "0x" + "11" * 20), 3),
+        (("give", "--scope", "account:2", "--purpose", "audit", "--to", "0x" + "11" * 20), 3),
+        (("give", "--scope", "account:2", "--purpose", "audit", "--to", "did:web:a"), 3),
+        (("give", "--scope", "account:2", "--purpose", "audit"), 2),
+        (("revoke", "0x12"), 2),
+        (("revoke", "0x" + "12" * 32), 3),
+    ],
+    ids=lambda value: " ".join(map(str, value))[:40] if isinstance(value, tuple) else str(value),
+)
+def test_what_cannot_be_granted_from_a_shell_ends_with_its_code(exchange, merit, key_file, words, code):
+    assert merit("grant", *words, "--key-file", key_file(STRANGER), "--url", exchange.url).code == code
+
+
+# Who is who, as the chain says it
+
+
+def test_standing_follows_from_the_settlement_contracts_log(exchange):
+    from identity.access import Role, Scope, account_scope, node_scope
+
+    standing, founded = exchange.house.reads.standing, exchange.founded
+    consumer = founded.member("consumer")
+    asset = consumer.assets["load"].identity
+    assert standing.owner(account_scope(consumer.account), OPENED) == consumer.holder
+    assert standing.owner(Scope.meter(asset), OPENED) == consumer.holder
+    for scope in (account_scope(99), Scope.meter(consumer.holder), node_scope(7)):
+        assert standing.owner(scope, OPENED) is None
+    grid, market = address_of(Keys.devnet().grid_operator), founded.parameters.market.number
+    assert standing.holds(grid, Role.GRID_OPERATOR, OPENED)
+    assert standing.holds(grid, Role.GRID_OPERATOR, OPENED, market)
+    assert not standing.holds(grid, Role.GRID_OPERATOR, OPENED, market + 1)
+    assert standing.holds(founded.parameters.receipts, Role.EXCHANGE_OPERATOR, OPENED)
+    assert not standing.holds(consumer.holder, Role.EXCHANGE_OPERATOR, OPENED)
+    assert not standing.holds(grid, Role.AUDITOR, OPENED)
+    assert standing.is_member(consumer.holder)
+    assert not standing.is_member(address_of(STRANGER))
