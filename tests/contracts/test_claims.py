@@ -12,6 +12,7 @@ from tests.contracts.identities import (
     NO_DATA,
     PROOF,
     PROOF_WITH_DATA,
+    ROOT_OWNER,
     VERI_KEY,
     Identities,
     claim_digest,
@@ -347,6 +348,14 @@ def test_a_prerequisite_that_was_revoked_is_not_held(town):
     town.roles.send(ISSUER, "revoke", role_of("member"), address_of(MEMBER))
     with refused("claims: prerequisites missing"):
         town.claim(MEMBER, "voter", ISSUER)
+
+
+def test_the_owner_of_a_roles_name_holds_it_by_its_own_word_where_it_lists_itself(town):
+    town.define("helper", issuers=(address_of(ROOT_OWNER),))
+    town.claim(ROOT_OWNER, "helper", ROOT_OWNER)
+    town.define("member", issuers=(address_of(ISSUER),))
+    with refused("claims: issuer may not issue"):
+        town.claim(ROOT_OWNER, "member", ROOT_OWNER)
 
 
 def test_nobody_issues_to_itself_nor_to_what_it_controls(town):
