@@ -102,7 +102,8 @@ def run(
             chain_url = stack.enter_context(DevnetServer(local, rpc_port)).url
         spare_the_book()
         bounds = Bounds(address=Rate.of(rate_address), account=Rate.of(rate_account))
-        server = stack.enter_context(Serving(create_app(house, bounds, StatusLists(status_lists)), host=host, port=port))
+        exchange = create_app(house, bounds, StatusLists(status_lists))
+        server = stack.enter_context(Serving(exchange, host=host, port=port))
 
         def before(now: int) -> None:
             for chore in chores:
