@@ -188,7 +188,8 @@ def _with_problems(document: Document) -> Document:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             codes = (*ANSWERS[f"{method.upper()} {path}"], *_EVERYWHERE, "unexpected")
-            operation["responses"] |= dict(_responses(codes))
+            for status, answer in _responses(codes):
+                operation["responses"][status] = _joined(operation["responses"].get(status), answer)
             if "sign-in-ended" in codes:  # without a token: nothing, or the part of it that is for everybody
                 operation["security"] = [{"session": []}] if "not-signed-in" in codes else [{"session": []}, {}]
             if not any(PROBLEMS[code][0] == 422 for code in codes):
@@ -201,6 +202,14 @@ def _with_problems(document: Document) -> Document:
     schemas["Problem"] = _PROBLEM
     document["info"]["version"] = "1"  # of the interface; the program's own is in /v1/meta
     return document
+
+
+def _joined(own: Document | None, problems: Document) -> Document:
+    """Return a status's problems beside what the route itself answers with it; FastAPI's own guess is none."""
+    if own is None or own["description"] == "Validation Error":
+        return problems
+    description = f"{own['description']}; {problems['description']}"
+    return problems | {"description": description, "content": own["content"] | problems["content"]}
 
 
 def _responses(codes: Iterable[str]) -> Iterator[tuple[str, Document]]:

@@ -98,8 +98,8 @@ def run(
         bounds = Bounds(
             address=Rate.of(rate_address), account=Rate.of(rate_account), sign_in=SIGN_INS if rate_address else None
         )
-        app = create_app(house, bounds, public_url, StatusLists(status_lists))
-        server = stack.enter_context(Serving(app, host=host, port=port))
+        exchange = create_app(house, bounds, public_url, StatusLists(status_lists))
+        server = stack.enter_context(Serving(exchange, host=host, port=port))
         if public_url is None and host in {"0.0.0.0", "::"}:  # noqa: S104  # what people gave, not what we bind
             output.say("warning: people sign in to what they reach this server by: name it with --public-url")
 

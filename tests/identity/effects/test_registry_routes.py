@@ -176,8 +176,9 @@ def test_delegations_are_found_by_asset_and_by_agent(street):
     assert by_asset == street.got("/v1/delegations", agent=to_text(AGENT.address))["delegations"]
     (only,) = by_asset
     assert (only["purpose"], only["standing"], only["valid_to"]) == ("merit.trade.v1", "current", NOW + 100)
-    both = {"asset": to_text(LOAD), "agent": to_text(AGENT.address)}
-    assert street.got("/v1/delegations", **both)["delegations"] == []
+    both = {"asset": to_text(ROOF), "agent": to_text(AGENT.address)}
+    assert street.got("/v1/delegations", **both)["delegations"] == by_asset
+    assert street.got("/v1/delegations", **both | {"agent": to_text(STRANGER.address)})["delegations"] == []
 
 
 def test_a_delegation_is_over_in_the_second_it_ends(street):
