@@ -262,7 +262,7 @@ def test_a_founding_does_not_go_on_as_another(tmp_path):
     clock = SetClock(GENESIS)
     evm, path = LocalEvm(clock, genesis_time=GENESIS), tmp_path / "founding.jsonl"
     with pytest.raises(Crash):
-        go_on(path, evm, CrashPlan(70, after=True))
+        go_on(path, evm, CrashPlan(45, after=True))
     head = evm.head()
     with pytest.raises(UndertakingDiffers, match="transaction 1 would be another one"):
         go_on(path, evm, CrashPlan(-1, after=False), token=Address(b"\1" * 20))
