@@ -18,7 +18,7 @@ from contracts.devnet_keys import devnet_key
 from contracts.errors import MalformedDeployment
 from contracts.evm import Evm, Receipt
 from contracts.transacting import transact
-from exchange.delivery import Market
+from exchange.delivery import Market, Mechanism
 from exchange.effects.durable_file import write_durably
 from exchange.parameters import Parameters, from_document
 from exchange.units import MicroPerKwh, Wh
@@ -220,6 +220,7 @@ def found(
         window=terms.window_seconds,
         fee=MicroPerKwh(terms.fee_micro_per_kwh),
         fee_account=node.account,
+        mechanism=Mechanism.titled(terms.mechanism),
     )
     tell(
         keys.grid_operator,
@@ -231,7 +232,7 @@ def found(
                 period=market.period,
                 lead=market.lead,
                 window=market.window,
-                uniform=True,
+                uniform=market.mechanism.is_uniform,
             )
         ),
     )
