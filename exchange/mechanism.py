@@ -4,7 +4,6 @@ Own energy and self-trade are settled before (`exchange/clear.py`); a mechanism 
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Protocol
 
 from exchange.auction import Columns
@@ -28,11 +27,9 @@ class Rule(Protocol):
         ...
 
 
-RULES: Mapping[Mechanism, Rule] = MappingProxyType(
-    {
-        Mechanism.PAY_AS_OFFER: pay_as_offer,
-        Mechanism.PAY_AS_BID: pay_as_bid,
-        Mechanism.PAY_AS_CLEAR: pay_as_clear,
-    }
-)
+RULES: Mapping[Mechanism, Rule] = {
+    Mechanism.PAY_AS_OFFER: pay_as_offer,
+    Mechanism.PAY_AS_BID: pay_as_bid,
+    Mechanism.PAY_AS_CLEAR: pay_as_clear,
+}
 """What each mechanism does."""
