@@ -198,19 +198,25 @@ LEFT_OUT = {
         Mechanism.PAY_AS_BID,
         resting(BID, 100_000, 5, sequence=9),
         "not-matched-limit",
-        "Its limit of 0.100000 per kWh is below the lowest rate traded of 0.280000 per kWh plus 0.020000 of fees.",
+        "Its limit of 0.100000 per kWh is below the lowest rate traded of 0.230000 per kWh plus 0.020000 of fees.",
     ),
     "a bid as good as the last": (
         Mechanism.PAY_AS_BID,
-        resting(BID, 300_000, 5, sequence=9),
+        resting(BID, 250_000, 5, sequence=9),
         "not-matched-margin",
-        "Its limit is the lowest rate traded of 0.280000 per kWh plus 0.020000 of fees, and others came first.",
+        "Its limit is the lowest rate traded of 0.230000 per kWh plus 0.020000 of fees, and others came first.",
     ),
     "an offer the bids agreed to": (
         Mechanism.PAY_AS_BID,
         resting(OFFER, 110_000, 5, sequence=9),
         "not-matched-margin",
         "Cheaper or earlier offers took every bid down to its limit of 0.110000 per kWh.",
+    ),
+    "an offer the dearer of the bids agreed to": (
+        Mechanism.PAY_AS_BID,
+        resting(OFFER, 240_000, 5, sequence=9),
+        "not-matched-margin",
+        "Cheaper or earlier offers took every bid down to its limit of 0.240000 per kWh.",
     ),
     "an offer above every bid": (
         Mechanism.PAY_AS_BID,
@@ -224,11 +230,17 @@ LEFT_OUT = {
         "not-matched-margin",
         "Dearer or earlier bids took every offer up to its limit of 0.200000 per kWh.",
     ),
+    "a bid the cheaper of the offers agreed to": (
+        Mechanism.PAY_AS_OFFER,
+        resting(BID, 115_000, 5, sequence=9),
+        "not-matched-margin",
+        "Dearer or earlier bids took every offer up to its limit of 0.115000 per kWh.",
+    ),
     "a bid below every offer": (
         Mechanism.PAY_AS_OFFER,
         resting(BID, 100_000, 5, sequence=9),
         "not-matched-limit",
-        "Its limit of 0.100000 per kWh is below the lowest rate traded of 0.100000 per kWh plus 0.020000 of fees.",
+        "Its limit of 0.100000 per kWh is below the lowest rate traded of 0.090000 per kWh plus 0.020000 of fees.",
     ),
     "an offer that others undercut": (
         Mechanism.PAY_AS_OFFER,
@@ -242,6 +254,7 @@ LEFT_OUT = {
 @pytest.mark.parametrize("case", LEFT_OUT)
 def test_an_order_left_out_is_told_what_kept_it_out(case):
     mechanism, entry, code, sentence = LEFT_OUT[case]
-    pair = resting(BID, 300_000, 5, sequence=1), resting(OFFER, 100_000, 5, sequence=2)
-    told = told_by(mechanism, entry, *pair)
+    bids = [resting(BID, 300_000, 5, sequence=1), resting(BID, 250_000, 5, sequence=2)]
+    offers = [resting(OFFER, 90_000, 5, sequence=3), resting(OFFER, 100_000, 5, sequence=4)]
+    told = told_by(mechanism, entry, *bids, *offers)
     assert (told.code, told.sentence) == (code, sentence)
