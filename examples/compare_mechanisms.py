@@ -166,7 +166,7 @@ def main() -> None:
     table("The worked example (EUR):", "ABCDEF", [worked(mechanism) for mechanism in Mechanism])
     table(
         "The street's summer day (EUR):",
-        ("home-07", "home-08", "utility"),
+        ("home-01", "home-07", "home-08", "home-11", "utility"),
         [street(mechanism) for mechanism in Mechanism],
     )
 
