@@ -31,6 +31,8 @@ _LEVELS = 2_400
 _MOST_WH = 5_000
 _SHAPES = ((1_000_000, 1), (1_000_000, 10_000))
 _MOST_MILLISECONDS = 300
+_GROWTH = (1_000, 10_000, 100_000, 1_000_000)
+_ORDERS_A_MARKET = 100
 
 Book = tuple[Columns, Columns, int]
 Engine = Callable[[], object]
@@ -151,6 +153,19 @@ def main() -> None:
                 if "plain C" in spent:
                     print(f"        plain C: {spent['plain C']:.0f} ms, ratio {ours / spent['plain C']:.3g}")
                 print(f"        plain Python (from 1/{_PYTHON_SHARE}): {python:.0f} ms, ratio {ours / python:.3g}")
+    grow()
+
+
+def grow() -> None:
+    """Print what an order costs from a thousand to a million of them, by mechanism."""
+    print(f"growth at {_ORDERS_A_MARKET} orders a market, ns an order ({load_line()})")
+    for mechanism, rule in RULES.items():
+        spent = []
+        for orders in _GROWTH:
+            bids, offers, markets = book(orders, orders // _ORDERS_A_MARKET)
+            engines: dict[str, Engine] = {"one": lambda b=bids, o=offers, m=markets, rule=rule: rule(b, o, m)}
+            spent.append(f"{orders:,}: {milliseconds(engines)['one'] * 1e6 / orders:.0f}")
+        print(f"    {mechanism.title}: {', '.join(spent)}")
 
 
 if __name__ == "__main__":
