@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,12 +34,16 @@ class _Model(BaseModel):
 
 
 class Terms(_Model):
-    """On which terms the community's market node trades. Times in seconds, the fee in millionths per kWh."""
+    """On which terms the community's market node trades. Times in seconds, the fee in millionths per kWh.
+
+    `mechanism` says how a session is cleared: docs/mechanisms.md.
+    """
 
     name: str = Field(min_length=1, max_length=80)
     market_id: int = Field(gt=0, lt=1 << 32)
     node: str = Field(min_length=1, max_length=80, pattern=_NAME)
     currency: str = Field(pattern="^[A-Z]{3}$")
+    mechanism: Literal["pay-as-offer", "pay-as-bid", "pay-as-clear"] = "pay-as-clear"
     profiles: str | None = None
     period_seconds: int = Field(gt=0, le=86_400)
     opening_seconds: int = Field(gt=0, le=_MOST_SECONDS)

@@ -19,7 +19,7 @@ from contracts.devnet_keys import devnet_key
 from contracts.errors import ChainSettingsRefused, MalformedDeployment, NodeRefused
 from contracts.evm import Evm, Receipt
 from contracts.sent_log import SentLog
-from exchange.delivery import Market
+from exchange.delivery import Market, Mechanism
 from exchange.effects.durable_file import write_durably
 from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from exchange.units import MicroPerKwh, Wh
@@ -255,6 +255,7 @@ def found(
         window=terms.window_seconds,
         fee=MicroPerKwh(terms.fee_micro_per_kwh),
         fee_account=node.account,
+        mechanism=Mechanism.titled(terms.mechanism),
     )
     opening = MarketOpened(
         market=market.number,
@@ -263,7 +264,7 @@ def found(
         period=market.period,
         lead=market.lead,
         window=market.window,
-        uniform=True,
+        uniform=market.mechanism.is_uniform,
     )
     registering.tell(keys.grid_operator, contract, settlement_contract.open_market(opening))
     if token is None:

@@ -103,6 +103,7 @@ def _cleared(event: SessionCleared, session: Session) -> Iterator[tuple[Topic, s
         "orders": len(session.orders),
         "cancelled": len(session.cancelled),
         "rate_micro_per_kwh": clearing.rate,
+        "average_micro_per_kwh": clearing.average,
         "energy_wh": clearing.energy,
         "own_use_wh": sum(use.energy for use in clearing.own_uses),
         "trades": len(clearing.trades),

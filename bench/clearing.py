@@ -1,10 +1,11 @@
-"""How fast the auction clears a million orders, against plain C and plain Python in the same run.
+"""How fast a million orders are cleared by each mechanism, against plain C and plain Python in the same run.
 
     python -m bench.clearing
 
 Process CPU time, median of several repeats, engines timed in turn. The results are compared before they are timed:
-all engines give the same rates, fills and trades. Without a C compiler the C column is left out. Plain Python clears
-a twentieth of the orders and is compared per order.
+all engines give the same rates, fills and trades. Without a C compiler the C line is left out; it pairs in merit order
+and sets one rate a market, as the kernel does, and stands beside every mechanism, since all of them pair alike. Plain
+Python clears a twentieth of the orders and is compared per order.
 """
 
 import ctypes
@@ -18,7 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.measure import load_line
 from exchange.auction import Auction, Columns, auction
+from exchange.delivery import Mechanism
+from exchange.mechanism import RULES
 from tests.exchange.reference_auction import Row, reference_auction
 
 _REPEATS = 7
@@ -26,6 +30,9 @@ _PYTHON_SHARE = 20
 _LEVELS = 2_400
 _MOST_WH = 5_000
 _SHAPES = ((1_000_000, 1), (1_000_000, 10_000))
+_MOST_MILLISECONDS = 300
+_GROWTH = (1_000, 10_000, 100_000, 1_000_000)
+_ORDERS_A_MARKET = 100
 
 Book = tuple[Columns, Columns, int]
 Engine = Callable[[], object]
@@ -97,7 +104,7 @@ def milliseconds(engines: dict[str, Engine]) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in spent.items()}
 
 
-def python_milliseconds(orders: int, markets: int) -> float:
+def python_milliseconds(orders: int, markets: int, mechanism: Mechanism) -> float:
     """Return what plain Python would take, market by market, from the time it takes for fewer of them or smaller."""
     bids, offers, fewer = book(orders // _PYTHON_SHARE, max(1, markets // _PYTHON_SHARE))
     apart: list[tuple[list[Row], list[Row]]] = [([], []) for _ in range(fewer)]
@@ -105,30 +112,60 @@ def python_milliseconds(orders: int, markets: int) -> float:
         for row in rows(side):
             apart[row.market][number].append(row._replace(market=0))
     started = time.process_time_ns()
-    traded = [reference_auction(*both, 1).markets[0].energy for both in apart]
+    values = [in_python(*both, mechanism) for both in apart]
     spent = (time.process_time_ns() - started) / 1e6
-    assert traded == auction(bids, offers, fewer).energy.tolist(), "plain Python and the kernel disagree"
+    matches = RULES[mechanism](bids, offers, fewer)
+    worth = np.bincount(bids.market[matches.bid], matches.quantity * matches.rate, minlength=fewer)  # exact below 2^53
+    assert values == worth.astype(np.int64).tolist(), "plain Python and the kernel disagree"
     return spent * _PYTHON_SHARE
 
 
+def in_python(bids: list[Row], offers: list[Row], mechanism: Mechanism) -> int:
+    """Clear one market in plain Python; return what its sellers get."""
+    result = reference_auction(bids, offers, 1)
+    if mechanism is Mechanism.PAY_AS_BID:
+        return sum(energy * bids[bid].rate for bid, _, energy in result.trades)
+    if mechanism is Mechanism.PAY_AS_OFFER:
+        return sum(energy * offers[offer].rate for _, offer, energy in result.trades)
+    return sum(energy for _, _, energy in result.trades) * (result.markets[0].rate or 0)
+
+
 def main() -> None:
-    """Print one line for each shape of the book."""
+    """Print some lines for each shape of the book."""
     with tempfile.TemporaryDirectory() as folder:
         base = compiled(Path(folder))
         for orders, markets in _SHAPES:
             bids, offers, _ = book(orders, markets)
-            engines: dict[str, Engine] = {"kernel": lambda b=bids, o=offers, m=markets: auction(b, o, m)}
+            engines: dict[str, Engine] = {
+                mechanism.title: lambda rule=rule, b=bids, o=offers, m=markets: rule(b, o, m)
+                for mechanism, rule in RULES.items()
+            }
             if base is not None:
-                ours, theirs = results(auction(bids, offers, markets)), in_c(base, bids, offers, markets)
-                assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)), "C and kernel disagree"
-                engines["c"] = lambda b=bids, o=offers, m=markets: in_c(base, b, o, m)
+                said, theirs = results(auction(bids, offers, markets)), in_c(base, bids, offers, markets)
+                assert all(np.array_equal(a, b) for a, b in zip(said, theirs, strict=True)), "C and kernel disagree"
+                engines["plain C"] = lambda b=bids, o=offers, m=markets: in_c(base, b, o, m)
             spent = milliseconds(engines)
-            spent["python"] = python_milliseconds(orders, markets)
-            kernel = spent["kernel"]
-            print(f"{orders:,} orders in {markets:,} markets: {kernel:.0f} ms, {orders / kernel / 1e3:.1f} M orders/s")
-            for name, label in (("c", "plain C"), ("python", f"plain Python (from 1/{_PYTHON_SHARE} of the orders)")):
-                if name in spent:
-                    print(f"    {label}: {spent[name]:.0f} ms, ratio {kernel / spent[name]:.3g}")
+            print(f"{orders:,} orders in {markets:,} markets (target {_MOST_MILLISECONDS} ms; {load_line()})")
+            for mechanism in RULES:
+                ours = spent[mechanism.title]
+                python = python_milliseconds(orders, markets, mechanism)
+                print(f"    {mechanism.title}: {ours:.0f} ms, {orders / ours / 1e3:.1f} M orders/s")
+                if "plain C" in spent:
+                    print(f"        plain C: {spent['plain C']:.0f} ms, ratio {ours / spent['plain C']:.3g}")
+                print(f"        plain Python (from 1/{_PYTHON_SHARE}): {python:.0f} ms, ratio {ours / python:.3g}")
+    grow()
+
+
+def grow() -> None:
+    """Print what an order costs from a thousand to a million of them, by mechanism."""
+    print(f"growth at {_ORDERS_A_MARKET} orders a market, ns an order ({load_line()})")
+    for mechanism, rule in RULES.items():
+        spent = []
+        for orders in _GROWTH:
+            bids, offers, markets = book(orders, orders // _ORDERS_A_MARKET)
+            engines: dict[str, Engine] = {"one": lambda b=bids, o=offers, m=markets, rule=rule: rule(b, o, m)}
+            spent.append(f"{orders:,}: {milliseconds(engines)['one'] * 1e6 / orders:.0f}")
+        print(f"    {mechanism.title}: {', '.join(spent)}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 An agent knows what its asset will draw or feed in and what the alternative costs: a load bids its need up to what the
 utility would charge, a generator offers its output from what the utility would pay, and the utility stands on both
-sides at its own rates. Nobody can be worse off than without the market.
+sides at its own rates. Nobody can be worse off than without the market, whatever the mechanism: one that pays as bid
+leaves a buyer where it was, one that pays as offered a seller.
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,13 @@
-"""Clearing one session: own energy first, then one auction at one rate. Same orders, same bytes, in whatever order."""
+"""Clearing one session: own energy first, then its mechanism. Same orders, same bytes, in whatever order."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from exchange.auction import Columns, auction
+from exchange.auction import Column, Columns
 from exchange.clearing import Clearing
-from exchange.delivery import SessionKey
+from exchange.delivery import Mechanism, SessionKey
+from exchange.mechanism import RULES
 from exchange.order import Side
 from exchange.own_energy import own_use
 from exchange.resting import Resting
@@ -16,8 +17,14 @@ from exchange.units import MicroPerKwh, Wh
 __all__ = ["Resting", "clear"]
 
 
-def clear(entries: Iterable[Resting], *, session: SessionKey, fee: MicroPerKwh) -> Clearing:
-    """Clear `session`, whose node takes `fee` on top of what sellers get.
+def clear(
+    entries: Iterable[Resting],
+    *,
+    session: SessionKey,
+    fee: MicroPerKwh,
+    mechanism: Mechanism = Mechanism.PAY_AS_CLEAR,
+) -> Clearing:
+    """Clear `session` by `mechanism`; its node takes `fee` on top of what sellers get.
 
     No account trades with itself: admission refuses own orders that cross at different homes, and should any stand
     here all the same, the later one lapses. Where nothing is traded there is no rate, and `low` and `high` are the
@@ -34,25 +41,30 @@ def clear(entries: Iterable[Resting], *, session: SessionKey, fee: MicroPerKwh) 
     offers = [resting for resting in book if resting.order.side is Side.OFFER]
     bid_rates = [_net_limit(resting, fee) for resting in bids]
     offer_rates = [_net_limit(resting, fee) for resting in offers]
-    result = auction(
+    result = RULES[mechanism](
         _columns(bid_rates, [left[resting.digest] for resting in bids]),
         _columns(offer_rates, [left[resting.digest] for resting in offers]),
         markets=1,
     )
-    rate, low, high = (MicroPerKwh(int(column[0])) for column in (result.rate, result.low, result.high))
     trading = bool(result.energy[0])
     trades = [
         Trade(session=session, bid=bids[bid].digest, offer=offers[offer].digest, energy=energy, rate=rate, fee_rate=fee)
-        for bid, offer, energy in zip(result.bid.tolist(), result.offer.tolist(), result.quantity.tolist(), strict=True)
+        for bid, offer, energy, rate in zip(
+            result.bid.tolist(), result.offer.tolist(), result.quantity.tolist(), result.rate.tolist(), strict=True
+        )
     ]
     return Clearing(
-        rate=rate if trading else None,
-        low=low if trading else max(bid_rates, default=None),
-        high=high if trading else min(offer_rates, default=None),
+        rate=_first(result.uniform) if trading and result.uniform is not None else None,
+        low=_first(result.low) if trading else max(bid_rates, default=None),
+        high=_first(result.high) if trading else min(offer_rates, default=None),
         trades=tuple(sorted(trades, key=Trade.leaf)),
         own_uses=tuple(uses),
         lapsed=tuple(sorted(lapsed)),
     )
+
+
+def _first(column: Column) -> MicroPerKwh:
+    return MicroPerKwh(int(column[0]))
 
 
 def _net_limit(resting: Resting, fee: MicroPerKwh) -> MicroPerKwh:

@@ -1,4 +1,4 @@
-"""What a session's clearing decided: one rate, the fill of every order, the trades, and own energy.
+"""What a session's clearing decided: the trades with their rates, and own energy.
 
 `Clearing` is the published language between the market and everything after it.
 """
@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 
 from exchange.trade import Trade
-from exchange.units import MicroPerKwh, Wh
+from exchange.units import MicroPerKwh, Nano, Wh, per_kwh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +22,13 @@ class OwnUse:
 class Clearing:
     """The result of one session.
 
-    `rate` is what every seller gets (none where nothing was traded); `low` and `high` are the ends of the interval
-    of rates at which supply and demand agree (without trades: best bid less the fee, and best offer, each none where
-    that side is empty). Trades stand in ascending order of their leaf, own uses in ascending order of (bid, offer).
-    `lapsed` names, in ascending order, the orders left out because an earlier order of the same account crossed them.
+    Under pay-as-clear, `rate` is what every seller gets, and `low` and `high` are the ends of the interval of rates at
+    which supply and demand agree. Where each trade has a rate of its own, `rate` is none, and `low` and `high` are the
+    lowest and the highest rate traded. Without trades `rate` is none in any case, and `low` and `high` are the best bid
+    less the fee and the best offer, each none where that side is empty. All are what sellers get.
+
+    Trades stand in ascending order of their leaf, own uses in ascending order of (bid, offer). `lapsed` names, in
+    ascending order, the orders left out because an earlier order of the same account crossed them.
     """
 
     rate: MicroPerKwh | None
@@ -39,6 +42,16 @@ class Clearing:
     def energy(self) -> Wh:
         """How much energy was traded."""
         return Wh(sum(trade.energy for trade in self.trades))
+
+    @property
+    def value(self) -> Nano:
+        """What all sellers get together."""
+        return Nano(sum(trade.value for trade in self.trades))
+
+    @property
+    def average(self) -> MicroPerKwh | None:
+        """What sellers get for a kWh on average, rounded down; none where nothing was traded. For display."""
+        return per_kwh(self.value, self.energy)
 
 
 NOTHING_CLEARED = Clearing(rate=None, low=None, high=None, trades=(), own_uses=())

@@ -20,9 +20,26 @@ class Product(IntEnum):
 
 
 class Mechanism(IntEnum):
-    """How a session is cleared; the number stands in the session's parameters."""
+    """How a session is cleared; the name stands in the session's parameters. `exchange/mechanism.py` has the rules."""
 
+    PAY_AS_OFFER = 1
+    PAY_AS_BID = 2
     PAY_AS_CLEAR = 3
+
+    @property
+    def title(self) -> str:
+        """The mechanism as people write it: "pay-as-bid"."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def titled(cls, title: str) -> "Mechanism":
+        """Return the mechanism that people write so; raises `KeyError` where there is none."""
+        return cls[title.replace("-", "_").upper()]
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all trades of a session have one rate."""
+        return self is Mechanism.PAY_AS_CLEAR
 
 
 class SessionKey(NamedTuple):

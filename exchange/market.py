@@ -210,7 +210,8 @@ class Market:
                 continue
             assert standing.account.number == accepted.account, "an enrolment does not change its account"
             resting.append(resting_order(accepted, self.parameters))
-        clearing = clear(resting, session=key, fee=self.parameters.market.fee)
+        terms = self.parameters.market
+        clearing = clear(resting, session=key, fee=terms.fee, mechanism=terms.mechanism)
         return SessionCleared(
             session=key, clearing=clearing, excluded=tuple(sorted(excluded)), parameters=self._parameters_hash, at=now
         )

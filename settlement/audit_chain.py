@@ -125,6 +125,7 @@ def _check_terms(book: Book, terms: MarketOpened | None) -> Iterator[Finding]:
         ("lead", terms.lead, market.lead),
         ("window", terms.window, market.window),
         ("fee account", terms.fee_account, market.fee_account),
+        ("promise of one rate", terms.uniform, market.mechanism.is_uniform),
     ):
         if there != here:
             yield Finding("terms", book.key, "", f"the {name} is {there} on the chain, and {here} in the parameters")

@@ -22,7 +22,8 @@ def check_clearing(book: Book) -> Iterator[Finding]:
     if book.cleared.at < closure:
         yield Finding("cleared-early", book.key, "", f"cleared at {book.cleared.at}, the gate closed at {closure}")
     yield from _check_trades(book)
-    again = clear(_resting(book), session=book.key, fee=book.parameters.market.fee)
+    market = book.parameters.market
+    again = clear(_resting(book), session=book.key, fee=market.fee, mechanism=market.mechanism)
     yield from _compare(book, book.cleared.clearing, again)
 
 

@@ -236,6 +236,7 @@ class SessionSummary(BaseModel):
     name: str
     market: int
     product: str
+    mechanism: Literal["pay-as-offer", "pay-as-bid", "pay-as-clear"]
     delivery_start: int
     delivery_end: int
     gate_opening: int
@@ -246,7 +247,8 @@ class SessionSummary(BaseModel):
     closed_at: int | None
     cleared_at: int | None
     settled_at: int | None
-    rate_micro_per_kwh: int | None
+    rate_micro_per_kwh: int | None = Field(description="the one rate of its trades; none where each has its own")
+    average_micro_per_kwh: int | None = Field(description="what sellers get on average, rounded down, for display")
     energy_wh: int | None
 
 

@@ -48,6 +48,7 @@ class OrderView:
             resting_order(self.accepted, self.parameters),
             cleared.clearing,
             self.parameters.market.fee,
+            mechanism=self.parameters.market.mechanism,
             cancelled=self.cancelled is not None,
             excluded=dict(cleared.excluded).get(self.accepted.digest),
         )
@@ -160,6 +161,7 @@ def summary_document(session: Session, terms: Terms) -> Document:
         "name": str(key),
         "market": key.market,
         "product": key.product.name.lower(),
+        "mechanism": terms.mechanism.title,
         "delivery_start": key.delivery_start,
         "delivery_end": key.delivery_start + terms.period,
         "gate_opening": terms.gate_opening(key.delivery_start),
@@ -171,6 +173,7 @@ def summary_document(session: Session, terms: Terms) -> Document:
         "cleared_at": None if cleared is None else cleared.at,
         "settled_at": session.settled_at,
         "rate_micro_per_kwh": None if cleared is None else cleared.clearing.rate,
+        "average_micro_per_kwh": None if cleared is None else cleared.clearing.average,
         "energy_wh": None if cleared is None else cleared.clearing.energy,
     }
 
@@ -196,11 +199,12 @@ def session_document(
             }
         document["clearing"] = {
             "rate_micro_per_kwh": clearing.rate,
+            "average_micro_per_kwh": clearing.average,
             "low_micro_per_kwh": clearing.low,
             "high_micro_per_kwh": clearing.high,
             "energy_wh": clearing.energy,
             "own_use_wh": sum(use.energy for use in clearing.own_uses),
-            "value_nano": sum(trade.value for trade in clearing.trades),
+            "value_nano": clearing.value,
             "fee_nano": sum(trade.fee for trade in clearing.trades),
             "trades": len(clearing.trades),
             "excluded": [{"order": hexed(digest), "code": code} for digest, code in cleared.excluded]

@@ -1,9 +1,12 @@
 """A community's file and its profiles: read where they are sound, refused by the place where they are not."""
 
+from operator import attrgetter
+
 import pytest
 
 from app.community import CommunityRefused, read_community, read_profiles
 from app.street import street_file
+from exchange.delivery import Mechanism
 from exchange.units import MAX_ENERGY, MAX_RATE
 from tests.e2e.day import FIRST, PERIOD_SECONDS, PERIODS, VILLAGE
 
@@ -37,10 +40,26 @@ def test_the_street_that_comes_with_the_product_is_read():
     assert len(read_profiles(street, street_file().parent).starts) == 96
 
 
+@pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))
+def test_a_community_chooses_its_mechanism(tmp_path, mechanism):
+    path = tmp_path / "village.toml"
+    path.write_text(TEXT.replace("[utility]", f'mechanism = "{mechanism.title}"\n[utility]'))
+    assert read_community(path).community.mechanism == mechanism.title
+
+
+def test_a_community_that_chooses_no_mechanism_has_pay_as_clear():
+    assert "mechanism" not in TEXT
+    assert read_community(VILLAGE).community.mechanism == "pay-as-clear"
+
+
 MISTAKES = {
     "no TOML": ("homes = [", "Invalid value"),
     "not UTF-8": (b"\xff\xfe", "utf-8"),
     "nested too deeply": ("a = " + "[" * 20_000, "village.toml: "),
+    "a mechanism nobody knows": (
+        TEXT.replace("[utility]", 'mechanism = "pay-as-you-like"\n[utility]'),
+        "community.mechanism: Input should be",
+    ),
     "a surplus key": (TEXT.replace("[utility]", "rain = 1\n[utility]"), "community.rain: Extra inputs"),
     "a missing key": (TEXT.replace("market_id = 7\n", ""), "community.market_id: Field required"),
     "no homes": (TEXT[: TEXT.index("[[homes]]")], "homes: Field required"),

@@ -22,6 +22,7 @@ from contracts.local_evm import LOCAL_CHAIN_ID, LocalEvm
 from contracts.rpc_evm import RpcEvm
 from contracts.sent_log import SentLog
 from contracts.transacting import transact
+from exchange.delivery import Mechanism
 from exchange.errors import ParametersDiffer
 from exchange.session import SessionState
 from exchange.units import NANO_PER_CENT
@@ -160,6 +161,13 @@ def test_the_market_is_open_on_the_communitys_terms(contract, founded):
     assert (terms.period, terms.lead, terms.window) == (market.period, market.lead, market.window)
     assert (terms.fee_cap, terms.fee_account, terms.uniform) == (market.fee, market.fee_account, True)
     assert founded.member("village").account == market.fee_account
+
+
+def test_a_market_where_trades_have_rates_of_their_own_promises_no_one_rate(chain):
+    terms = COMMUNITY.community.model_copy(update={"mechanism": "pay-as-bid"})
+    other = found(chain[0], COMMUNITY.model_copy(update={"community": terms}), KEYS)
+    assert other.parameters.market.mechanism is Mechanism.PAY_AS_BID
+    assert not SettlementContract(chain[0], Address(other.deployment.settlement)).market(terms.market_id).uniform
 
 
 def test_the_two_sides_of_the_utility_are_no_home(founded):

@@ -107,6 +107,10 @@ ENTRIES = {
         field(of("parameters-set"), "parameters", "market", "fee_micro_per_kwh", to=add(1)),
         "trade-fee",
     ),
+    "the mechanism in the parameters": (
+        field(of("parameters-set"), "parameters", "market", "mechanism", to=lambda _: "pay_as_bid"),
+        "clearing-trades",
+    ),
     "who signs receipts": (
         field(of("parameters-set"), "parameters", "receipts", to=lambda _: "0x" + "11" * 20),
         "receipt-signature",

@@ -1,11 +1,14 @@
 """Agents ask for nothing but a better price than outside the market."""
 
-from hypothesis import given
+from operator import attrgetter
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.agents import Alternative, need, output, supply, take_up
 from exchange.clear import clear
-from exchange.delivery import Market
+from exchange.delivery import Market, Mechanism
 from exchange.order import Side
 from exchange.resting import Resting
 from exchange.units import MicroPerKwh, Nano, Wh
@@ -52,15 +55,17 @@ def resting(order, sequence, account, home=""):
     return Resting(order, order.digest(SEPARATOR), sequence, account, home)
 
 
+@pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))
+@settings(max_examples=40)
 @given(st.integers(1, 5_000), st.integers(1, 5_000))
-def test_nobody_is_worse_off_than_without_the_market(drawn, fed_in):
+def test_nobody_is_worse_off_than_without_the_market(mechanism, drawn, fed_in):
     orders = [
         resting(need(CONSUMER.address, Wh(drawn), MARKET, START, OUTSIDE, salt=1), 1, 2),
         resting(output(PRODUCER.address, Wh(fed_in), MARKET, START, OUTSIDE, salt=1), 2, 3),
         resting(supply(UTILITY.address, Wh(5_000), MARKET, START, OUTSIDE, salt=0), 3, 4, "grid in"),
         resting(take_up(UTILITY.address, Wh(5_000), MARKET, START, OUTSIDE, salt=1), 4, 4, "grid out"),
     ]
-    trades = clear(orders, session=SESSION, fee=FEE).trades
+    trades = clear(orders, session=SESSION, fee=FEE, mechanism=mechanism).trades
     bid, offer = orders[0].digest, orders[1].digest
     paid = [trade for trade in trades if trade.bid == bid]
     earned = [trade for trade in trades if trade.offer == offer]

@@ -1,16 +1,16 @@
-"""Clearing a session: the laws of the market, on generated books."""
+"""Clearing a session: the laws of the market, on generated books; those that every mechanism keeps, by every one."""
 
 import random
 from collections import defaultdict
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.clear import Resting, clear
 from exchange.clearing import NOTHING_CLEARED, Clearing
-from exchange.delivery import Product, SessionKey
+from exchange.delivery import Mechanism, Product, SessionKey
 from exchange.documents import clearing_to_document
 from exchange.order import Side
 from exchange.own_energy import own_use
@@ -18,6 +18,7 @@ from tests.exchange.reference_auction import Row, most_energy
 from tests.strategies import SESSION, books, fees, resting
 
 BID, OFFER = Side.BID, Side.OFFER
+by_every_mechanism = pytest.mark.parametrize("mechanism", Mechanism, ids=lambda mechanism: mechanism.title)
 
 
 def traded(clearing: Clearing) -> dict[bytes, int]:
@@ -39,10 +40,12 @@ def inside(entry: Resting, rate: int, fee: int) -> int:
     return net_limit(entry, fee) - rate if entry.order.side is BID else rate - entry.order.limit
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees)
-def test_nobody_pays_or_gets_beyond_the_limit(book, fee):
+def test_nobody_pays_or_gets_beyond_the_limit(mechanism, book, fee):
     by_name = {entry.digest: entry.order for entry in book}
-    for trade in clear(book, session=SESSION, fee=fee).trades:
+    for trade in clear(book, session=SESSION, fee=fee, mechanism=mechanism).trades:
         bid, offer = by_name[trade.bid], by_name[trade.offer]
         assert (bid.side, offer.side) == (BID, OFFER)
         assert trade.rate + trade.fee_rate <= bid.limit
@@ -58,9 +61,11 @@ def test_every_trade_has_the_one_rate_and_the_fee_of_the_node(book, fee):
     assert (clearing.rate is None) == (not clearing.trades)
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees)
-def test_no_order_is_used_for_more_than_its_energy(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+def test_no_order_is_used_for_more_than_its_energy(mechanism, book, fee):
+    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
     used = traded(clearing)
     for use in clearing.own_uses:
         used[use.bid] += use.energy
@@ -68,9 +73,11 @@ def test_no_order_is_used_for_more_than_its_energy(book, fee):
     assert all(used[entry.digest] <= entry.order.energy for entry in book)
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees)
-def test_the_energy_bought_is_the_energy_sold(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+def test_the_energy_bought_is_the_energy_sold(mechanism, book, fee):
+    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
     sold = traded(clearing)
     by_side = {side: sum(sold[entry.digest] for entry in book if entry.order.side is side) for side in Side}
     assert by_side[BID] == by_side[OFFER] == clearing.energy
@@ -105,9 +112,11 @@ def test_every_order_strictly_inside_its_limit_is_filled_wholly(book, fee):
             assert filled[entry.digest] == left[entry.digest]
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees)
-def test_no_rate_would_let_more_energy_be_traded(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+def test_no_rate_would_let_more_energy_be_traded(mechanism, book, fee):
+    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
     left = own_use(book)[1]
     bids, offers = (
         [
@@ -120,34 +129,42 @@ def test_no_rate_would_let_more_energy_be_traded(book, fee):
     assert clearing.energy == most_energy(bids, offers)
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees)
-def test_no_account_trades_with_itself(book, fee):
+def test_no_account_trades_with_itself(mechanism, book, fee):
     account = {entry.digest: entry.account for entry in book}
-    clearing = clear(book, session=SESSION, fee=fee)
+    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
     assert all(account[trade.bid] != account[trade.offer] for trade in clearing.trades)
     # stronger, since the contract nets by account: no account is on both sides at all
     buyers = {account[trade.bid] for trade in clearing.trades}
     assert buyers.isdisjoint(account[trade.offer] for trade in clearing.trades)
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees)
-def test_own_energy_is_allocated_before_anything_is_traded(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+def test_own_energy_is_allocated_before_anything_is_traded(mechanism, book, fee):
+    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
     assert list(clearing.own_uses) == own_use(book)[0]
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees, st.randoms(use_true_random=False))
-def test_the_order_in_which_orders_are_handed_in_changes_no_byte(book, fee, shuffler):
+def test_the_order_in_which_orders_are_handed_in_changes_no_byte(mechanism, book, fee, shuffler):
     shuffled = list(book)
     shuffler.shuffle(shuffled)
-    first, second = (clear(entries, session=SESSION, fee=fee) for entries in (book, shuffled))
+    first, second = (clear(entries, session=SESSION, fee=fee, mechanism=mechanism) for entries in (book, shuffled))
     assert first == second
     assert repr(clearing_to_document(first)) == repr(clearing_to_document(second))
 
 
+@by_every_mechanism
+@settings(max_examples=40)
 @given(books(), fees)
-def test_results_stand_in_ascending_order(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+def test_results_stand_in_ascending_order(mechanism, book, fee):
+    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
     leaves = [trade.leaf() for trade in clearing.trades]
     assert leaves == sorted(set(leaves))
     assert list(clearing.lapsed) == sorted(set(clearing.lapsed))

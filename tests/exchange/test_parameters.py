@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exchange.delivery import Market
+from exchange.delivery import Market, Mechanism
 from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from identity.address import to_text
 from identity.errors import MalformedAddress
@@ -92,6 +92,17 @@ def test_a_bound_of_a_batch_that_is_none_or_need_not_be_said_is_refused(gas):
         from_document({**DOCUMENT, "batch_gas": gas})
 
 
+@pytest.mark.parametrize("mechanism", Mechanism)
+def test_the_mechanism_is_read_as_it_was_written(mechanism):
+    rules = replace(street.PARAMETERS, market=replace(street.TERMS, mechanism=mechanism))
+    assert from_document(rules.to_document()) == rules
+
+
+def test_a_mechanism_nobody_knows_is_refused():
+    with pytest.raises(ValueError, match="PAY_AS_YOU_LIKE"):
+        from_document(changed(("market", "mechanism"), lambda inner, name: inner.update({name: "pay_as_you_like"})))
+
+
 def test_every_change_of_a_rule_changes_the_hash():
     rules = street.PARAMETERS
     others = [
@@ -102,6 +113,8 @@ def test_every_change_of_a_rule_changes_the_hash():
         replace(rules, homes=()),
         replace(rules, least_energy=11),
         replace(rules, market=replace(rules.market, fee=rules.market.fee + 1)),
+        replace(rules, market=replace(rules.market, mechanism=Mechanism.PAY_AS_BID)),
+        replace(rules, market=replace(rules.market, mechanism=Mechanism.PAY_AS_OFFER)),
         replace(rules, market=replace(rules.market, lead=rules.market.lead + 1)),
     ]
     assert len({given.hash() for given in (rules, *others)}) == len(others) + 1

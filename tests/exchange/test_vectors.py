@@ -8,6 +8,7 @@ inside. pac-020 charges a percentage fee, which no market here has: only its law
 
 import json
 from fractions import Fraction
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from exchange.auction import Columns, auction
 from exchange.clear import clear
 from exchange.clearing import Clearing
+from exchange.delivery import Mechanism
 from exchange.order import Side
 from exchange.trade import Trade
 from tests.strategies import SESSION, resting
@@ -52,6 +54,9 @@ def cleared(case: dict) -> tuple[Clearing, dict[bytes, str]]:
             book.append(entry)
             names[entry.digest] = order["id"]
     return clear(book, session=SESSION, fee=0), names
+
+
+by_every_mechanism = pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))
 
 
 def test_every_pay_as_clear_case_of_the_file_is_run():
@@ -105,36 +110,40 @@ def test_energy_is_assigned_in_merit_order_as_the_case_says(name):
     assert result.rate[0] == micro(case["input"]["clearing_rate"])
 
 
+@by_every_mechanism
 @pytest.mark.parametrize("number", range(4))
-def test_two_002_no_trade_exceeds_either_order_or_leaves_the_limits(number):
+def test_two_002_no_trade_exceeds_either_order_or_leaves_the_limits(mechanism, number):
     pair = CASES["two-002"]["input"]["cases"][number]
     # two thirds of a cent are no whole µ: the seller's limit is rounded up, the buyer's down
     bid_rate = pair["bid_rate"] * 10_000 // 1
     offer_rate = -(-pair["offer_rate"] * 10_000 // 1)
     bid = resting(BID, bid_rate, wh(pair["bid_kwh"]), sequence=1)
     offer = resting(OFFER, offer_rate, wh(pair["offer_kwh"]), sequence=2)
-    trades = clear([bid, offer], session=SESSION, fee=0).trades
+    trades = clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism).trades
     assert len(trades) == (bid_rate >= offer_rate)
     for trade in trades:
         assert trade.energy == min(bid.order.energy, offer.order.energy)
         assert offer_rate <= trade.rate <= bid_rate < micro(pair["trade_rate"])
 
 
+@by_every_mechanism
 @pytest.mark.parametrize("homes", [("", ""), ("house", "barn")])
-def test_two_003_the_same_trader_on_both_sides_makes_no_trade(homes):
+def test_two_003_the_same_trader_on_both_sides_makes_no_trade(mechanism, homes):
     case = CASES["two-003"]["input"]
     bid, offer = (
         resting(side, micro(case[rate]), wh(case["energy_kwh"]), sequence=side + 1, account=1, home=homes[side])
         for side, rate in ((BID, "bid_rate"), (OFFER, "offer_rate"))
     )
-    assert len(clear([bid, offer], session=SESSION, fee=0).trades) == CASES["two-003"]["expected"]["trades"]
+    trades = clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism).trades
+    assert len(trades) == CASES["two-003"]["expected"]["trades"]
 
 
-def test_two_003_two_traders_on_two_sides_make_a_trade():
+@by_every_mechanism
+def test_two_003_two_traders_on_two_sides_make_a_trade(mechanism):
     case = CASES["two-003"]["input"]
     bid = resting(BID, micro(case["bid_rate"]), wh(case["energy_kwh"]), sequence=1)
     offer = resting(OFFER, micro(case["offer_rate"]), wh(case["energy_kwh"]), sequence=2)
-    assert len(clear([bid, offer], session=SESSION, fee=0).trades) == 1
+    assert len(clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism).trades) == 1
 
 
 @pytest.mark.parametrize("energy", [e for e in CASES["two-006"]["input"]["accept_energies_kwh"] if e <= 0])
@@ -143,11 +152,12 @@ def test_two_006_an_order_for_no_energy_is_refused(energy):
         resting(OFFER, 0, wh(energy), sequence=1)
 
 
+@by_every_mechanism
 @pytest.mark.parametrize("energy", [e for e in CASES["two-006"]["input"]["accept_energies_kwh"] if e > 0])
-def test_two_006_more_energy_than_the_bid_is_for_is_never_taken(energy):
+def test_two_006_more_energy_than_the_bid_is_for_is_never_taken(mechanism, energy):
     size = wh(CASES["two-006"]["input"]["bid"]["energy_kwh"])
     bid, offer = resting(BID, micro(1), size, sequence=1), resting(OFFER, 0, wh(energy), sequence=2)
-    clearing = clear([bid, offer], session=SESSION, fee=0)
+    clearing = clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism)
     assert wh(energy) > size == clearing.energy
 
 

@@ -36,6 +36,15 @@ def test_every_finding_of_the_audit_is_documented():
     assert not sorted(code for code in CODES if f"`{code}`" not in page)
 
 
+def test_the_comparison_of_the_mechanisms_is_what_its_command_prints(capsys):
+    from examples.compare_mechanisms import main
+
+    main()
+    printed = capsys.readouterr().out.strip()
+    assert "pay-as-bid" in printed
+    assert printed in (ROOT / "docs" / "mechanisms.md").read_text()
+
+
 def test_the_floors_that_are_drawn_are_the_floors_that_are_checked():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = next(contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers")

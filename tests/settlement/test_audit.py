@@ -8,7 +8,7 @@ import pytest
 
 from exchange.book import book_from_document
 from exchange.clearing import OwnUse
-from exchange.delivery import SessionKey
+from exchange.delivery import Mechanism, SessionKey
 from exchange.errors import OrderMalformed
 from exchange.order import SignedOrder
 from exchange.units import MAX_RATE, MicroPerKwh, Nano, Wh
@@ -169,6 +169,10 @@ CHANGES = {
     "the fee": (marketed(fee=FEE + 1), {"parameters-hash", "trade-fee"}),
     "a fee beyond any limit": (marketed(fee=MAX_RATE), {"parameters-hash", "clearing-rate", "terms"}),
     "the lead": (marketed(lead=61), {"parameters-hash", "terms"}),
+    "the mechanism": (
+        marketed(mechanism=Mechanism.PAY_AS_BID),
+        {"parameters-hash", "terms", "clearing-rate", "clearing-trades"},
+    ),
     "the fee account": (marketed(fee_account=2), {"parameters-hash", "terms"}),
     "the market": (marketed(number=8), {"parameters-hash", "terms", "admission"}),
     "the chain of the book": (
@@ -223,6 +227,7 @@ CHANGES = {
     "settled too late": (mined_at(FIRST + 7_201), {"settled-late"}),
     "the period of the market": (logged(MarketOpened, period=1_800), {"terms"}),
     "the window of the market": (logged(MarketOpened, window=1), {"terms"}),
+    "the market's promise of one rate": (logged(MarketOpened, uniform=False), {"terms"}),
     "the fee cap of the market": (logged(MarketOpened, fee_cap=MicroPerKwh(1)), {"terms"}),
     "no market": (unlogged(MarketOpened), {"terms", *CALL, "money"}),
     "a deposit": (logged(Deposited, amount=Nano(51_000_000_000)), {"money"}),

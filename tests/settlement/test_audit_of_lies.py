@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from exchange.clear import clear
+from exchange.delivery import Mechanism
 from exchange.events import OrderCancelled
 from exchange.order import Side, SignedOrder, cancellation_digest
 from exchange.resting import Resting
@@ -81,7 +82,7 @@ def entered(book, order, signer, *, at, account, asset, free=FIFTY):
     return recleared(replace(book, orders=(*book.orders, one)))
 
 
-def recleared(book):
+def recleared(book, mechanism=Mechanism.PAY_AS_CLEAR):
     resting = [
         Resting(
             one.signed.order,
@@ -92,9 +93,8 @@ def recleared(book):
         )
         for one in book.orders
     ]
-    return replace(
-        book, cleared=replace(book.cleared, clearing=clear(resting, session=book.key, fee=book.parameters.market.fee))
-    )
+    clearing = clear(resting, session=book.key, fee=book.parameters.market.fee, mechanism=mechanism)
+    return replace(book, cleared=replace(book.cleared, clearing=clearing))
 
 
 def too_late(book):
@@ -214,6 +214,17 @@ def at_another_rate(book):
     return with_clearing(book, trades=(dear,), rate=dear.rate)
 
 
+def cleared_as_bid(book):
+    """The buyer's whole limit for the seller, where the parameters say pay-as-clear."""
+    return recleared(book, Mechanism.PAY_AS_BID)
+
+
+def cleared_as_offer(book):
+    """As little as the seller asks, where the middle was due."""
+    half = entered(book, order_of(FLAT, Side.BID, 2_000, 230_000, salt=9), CONSUMER, at=IN_TIME, account=3, asset=2)
+    return recleared(half, Mechanism.PAY_AS_OFFER)
+
+
 def honest(book):
     return book
 
@@ -241,6 +252,8 @@ LIES = [
     (taken_back_too_late, {"cancellation"}),
     (suppressed, {"sequence-gap"}),
     (at_another_rate, {"clearing-rate", "clearing-trades"}),
+    (cleared_as_bid, {"clearing-rate", "clearing-trades"}),
+    (cleared_as_offer, {"clearing-rate", "clearing-trades"}),
 ]
 
 
