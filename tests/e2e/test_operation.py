@@ -22,7 +22,7 @@ from exchange.documents import order_to_document
 from exchange.errors import JournalBroken
 from settlement.effects.store import Checkpoint
 from settlement.lifecycle import State
-from tests.e2e.day import LEAD_SECONDS, NEXT, PERIODS, operator_of, order_of, running, signed_by
+from tests.e2e.day import FIRST, LEAD_SECONDS, NEXT, PERIODS, operator_of, order_of, running, signed_by
 from tests.e2e.test_heartbeat import in_the_way_of
 
 OPENED = NEXT - 2_000
@@ -231,7 +231,7 @@ def test_the_figures_tell_what_happened(exchange, client):
     taken = document(exchange.founded, 100)
     assert [client.post("/v1/orders", json=each).status_code for each in (taken, taken)] == [201, 200]
     assert client.post("/v1/orders", json=taken | {"energy_wh": 0}).status_code == 422
-    late = client.post("/v1/orders", json=document(exchange.founded, 100, start=NEXT - 6_000_300))
+    late = client.post("/v1/orders", json=document(exchange.founded, 100, start=FIRST))
     assert late.status_code in (409, 422)
     client.post("/v1/orders/batch", json={"orders": [document(exchange.founded, 100, salt=8), {}]})
     client.get("/v1/orders/" + "0x" + "11" * 32, headers=operator_of(exchange.url))

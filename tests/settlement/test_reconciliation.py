@@ -76,7 +76,7 @@ def test_one_story_has_no_breaks(stories):
 
 
 def test_a_session_that_still_trades_is_no_break(stories):
-    stories.journal[replace(BATCHES[0].session, delivery_start=1_790_000_100)] = SessionState.OPEN
+    stories.journal[BATCHES[0].session._replace(delivery_start=1_790_000_100)] = SessionState.OPEN
     assert stories.breaks() == []
 
 
@@ -89,7 +89,7 @@ def test_a_session_on_its_way_is_no_break(stories):
 
 
 def not_sealed(stories):
-    stories.journal[replace(BATCHES[0].session, delivery_start=1_790_000_100)] = SessionState.CLEARED
+    stories.journal[BATCHES[0].session._replace(delivery_start=1_790_000_100)] = SessionState.CLEARED
 
 
 def not_final(stories):

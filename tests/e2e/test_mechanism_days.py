@@ -12,6 +12,7 @@ import pytest
 from app.auditing import audit_folder
 from app.client.client import MeritClient, check_on_chain
 from app.demo import Day, prepare
+from app.founding import Keys
 from exchange.units import in_cents
 from tests.e2e.day import LAST, VILLAGE, Running, running
 
@@ -45,7 +46,7 @@ def sunny_hour(folder: Path, mechanism: str) -> Path:
 
 def look(exchange: Running, mechanism: str, day: Day) -> Shown:
     """Read what the exchange says of its day, and have one proof checked against the chain."""
-    with MeritClient(exchange.url) as client:
+    with MeritClient(exchange.url, Keys.devnet().operator) as client:
         names = [session["name"] for session in client.get("/v1/sessions")["sessions"]]
         trades = client.trades()
         digests = sorted({trade[side] for trade in trades for side in ("bid", "offer")})
