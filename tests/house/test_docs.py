@@ -54,6 +54,14 @@ def test_the_floors_that_are_drawn_are_the_floors_that_are_checked():
     assert drawn[: len(layers)] == layers
 
 
+@pytest.mark.parametrize("room", ["app", "contracts", "exchange", "identity", "settlement"])
+def test_the_purpose_of_every_file_stands_on_the_page_of_the_architecture(room):
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / room).rglob("*.py") if "_versions" not in str(path.parent)}
+    named = {name for name in files if f"`{name}`" in page or name.endswith("__init__.py")}
+    assert files - named == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_inside_the_house_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
