@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from app.auditing import gather, judge
-from app.clock import WallClock
+from app.clock import HeldClock, WallClock
 from app.community import read_community
 from app.founding import Keys, found
 from app.storage import storage_of
@@ -25,7 +25,9 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 def chain():
     """A chain of its own that mines a block every second, as others do."""
     with ExitStack() as stack:
-        evm = LocalEvm(WallClock(), genesis_time=WallClock()())
+        held = HeldClock(WallClock(), 600)  # founding takes more of the chain's time than of ours
+        evm = LocalEvm(held, genesis_time=held())
+        evm.present = held.let_go
         stack.callback(evm.close)
         evm.node = stack.enter_context(DevnetServer(evm, 0)).url
         over = threading.Event()
@@ -58,6 +60,7 @@ def test_when_the_one_that_decides_is_killed_the_other_goes_on_and_nothing_is_lo
     data, told = tmp_path / "data", Told()
     data.mkdir()
     founded = found(RpcEvm(chain.node), read_community(tmp_path / "street.toml"), Keys.devnet(), rpc=chain.node)
+    chain.present()
     founded.write(Places(data).exchange)
     with ExitStack() as stack:
         first = Server(tmp_path, data, "--storage", storage)
