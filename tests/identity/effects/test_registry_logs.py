@@ -21,9 +21,9 @@ from identity.facts import (
 )
 from identity.meta_transactions import name_of
 from identity.purposes import TRADE, delegate_type
+from tests.contracts.identities import ROOT_OWNER, namehash, role_of
 from tests.contracts.machine import Revm
 from tests.contracts.orders import address_of, keccak
-from tests.contracts.identities import ROOT_OWNER, namehash, role_of
 from tests.contracts.registries import ASSET, BALANCING, FOREVER, ISSUERS, Registries
 
 DID, ASSETS, ROLES = "DidRegistry", "AssetRegistry", "RoleRegistry"
