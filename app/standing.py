@@ -1,7 +1,8 @@
-"""Who owns what and who holds which role, for the judgement of reads: as the settlement contract's log says it.
+"""Who owns what and who holds which role, for the judgement of reads: as the registries say it of a moment.
 
-The exchange's operator is whoever settles or signs receipts; a node's grid operator is who holds its fee account. Other
-roles, and a past owner of an asset, are known to no log that is read here.
+Accounts have one holder for good; assets belong to the owner of that moment, and roles are held by claims of the
+community's own roles, with every issuer above them. Besides, whoever settles or signs receipts for this exchange
+operates it, whatever is claimed: its own keys are no matter of others' word.
 """
 
 from collections.abc import Callable
@@ -9,39 +10,51 @@ from dataclasses import dataclass
 
 from identity.access import Kind, Role, Scope
 from identity.address import Address
-from settlement.chain_state import ChainState
+from identity.claim_data import unpack_market
+from identity.energy_roles import EnergyRole, role_node
+from identity.registry import Registry
+from identity.tenure import Tenure
+
+_EVERY_MARKET = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChainStanding:
-    """Standing as of now, whatever instant is asked about; `state` is what the chain adds up to."""
+    """Standing at a moment (unix seconds), with everything known by now.
 
-    state: Callable[[], ChainState]
+    `registry` is what the chain adds up to, `label` that of the community whose roles count, `operators` are the
+    exchange's own keys.
+    """
+
+    registry: Callable[[], Registry]
+    label: str
     operators: frozenset[Address]
 
-    def owner(self, scope: Scope, at: int) -> Address | None:  # noqa: ARG002  # of the protocol
-        """Return the holder of an account, or of the account that an asset is enrolled under."""
-        registry = self.state().registry
-        number: int | None = scope.of if scope.kind is Kind.ACCOUNT else None
-        if scope.kind is Kind.METER:
-            asset = registry.assets.get(scope.asset)
-            number = None if asset is None else asset.account
-        account = None if number is None else registry.accounts.get(number)
-        return None if account is None else account.holder
+    def owner(self, scope: Scope, at: int) -> Address | None:
+        """Return the holder of an account, or whom an asset belongs to at a moment: nobody, once it is retired."""
+        if scope.kind is Kind.ACCOUNT:
+            account = self.registry().accounts.get(scope.of)
+            return None if account is None else account.holder
+        tenure = self._tenure(scope, at)
+        return None if tenure is None else tenure.owner
 
-    def holds(self, who: Address, role: Role, at: int, node: int | None = None) -> bool:  # noqa: ARG002
-        """Say whether `who` holds a role, for a node where one is named."""
-        if role is Role.EXCHANGE_OPERATOR:
-            return who in self.operators
-        if role is not Role.GRID_OPERATOR:
-            return False
-        state = self.state()
-        markets = (
-            list(state.markets.values()) if node is None else [state.markets[node]] if node in state.markets else []
-        )
-        held = (state.registry.accounts.get(market.fee_account) for market in markets)
-        return any(account is not None and account.holder == who for account in held)
+    def owned_since(self, scope: Scope, at: int) -> int:
+        """Return when the ownership of that moment began; 0 of what is never sold."""
+        tenure = self._tenure(scope, at)
+        return 0 if tenure is None else tenure.since
+
+    def holds(self, who: Address, role: Role, at: int, node: int | None = None) -> bool:
+        """Say whether `who` holds a role at a moment; a grid operator's claim names its market, or all of them."""
+        if role is Role.EXCHANGE_OPERATOR and who in self.operators:
+            return True
+        verdict = self.registry().authority.holds(who, role_node(EnergyRole(role), self.label), at)
+        if not verdict.holds or role is not Role.GRID_OPERATOR or node is None:
+            return verdict.holds
+        return unpack_market(verdict.data) in (_EVERY_MARKET, node)
 
     def is_member(self, who: Address) -> bool:
         """Say whether `who` holds an account."""
-        return any(account.holder == who for account in list(self.state().registry.accounts.values()))
+        return any(account.holder == who for account in list(self.registry().accounts.values()))
+
+    def _tenure(self, scope: Scope, at: int) -> Tenure | None:
+        return self.registry().authority.tenures.at(scope.asset, at) if scope.kind is Kind.METER else None

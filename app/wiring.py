@@ -1,6 +1,6 @@
 """Builds the whole exchange from what was founded, in one place. Everything else gets what it needs as an argument."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,11 @@ from exchange.effects.journal import Journal
 from exchange.market import Market
 from exchange.units import Nano
 from identity.address import Address
+from identity.assertion import authentication_signers
+from identity.document import Change
 from identity.effects.reads import JudgedReads
 from identity.effects.sign_ins import SignIns
-from identity.presentation import own_key
+from identity.names import community_label
 from identity.registry import Registry
 from settlement.effects.indexer import Indexer
 from settlement.effects.settlement_contract import SettlementContract
@@ -198,10 +200,17 @@ def build(
         access = storage.open_access()
         stack.callback(access.close)
         operators = frozenset({Address(submitter.address), founded.parameters.receipts})
+
+        def changes(identity: Address) -> Iterable[Change]:
+            return indexer.state.chronicle.changes(identity)
+
+        def keys_of(identity: Address, at: int) -> frozenset[Address]:
+            return authentication_signers(identity, deployment.chain_id, changes, at)
+
         reads = JudgedReads(
             access,
-            SignIns(access, deployment.chain_id, clock, own_key(deployment.chain_id)),
-            ChainStanding(lambda: indexer.state, operators),
+            SignIns(access, deployment.chain_id, clock, keys_of),
+            ChainStanding(registry, community_label(founded.parameters.community), operators),
             clock,
         )
         stack.callback(reads.close)

@@ -146,6 +146,9 @@ class Standing(Protocol):
     def owner(self, scope: Scope, at: int) -> Address | None:
         """Return who owns an account, or the asset behind a meter; none for other scopes and what does not exist."""
 
+    def owned_since(self, scope: Scope, at: int) -> int:
+        """Return when the ownership of that moment began: later with every sale, also to who owned it before."""
+
     def holds(self, who: Address, role: Role, at: int, node: int | None = None) -> bool:
         """Say whether `who` holds the role; with `node`, whether it holds it for that node."""
 
@@ -167,6 +170,10 @@ class KnownGrant(Protocol):
     @property
     def purpose(self) -> Purpose:
         """What for."""
+
+    @property
+    def given_at(self) -> int:
+        """When it was given (unix seconds)."""
 
     @property
     def until(self) -> int:
@@ -242,7 +249,7 @@ def judge_read(reader: Address | None, item: Item, at: int, standing: Standing, 
                 revoked = grant
             elif at >= grant.until:
                 expired = grant
-            elif may_grant(grant.grantor, scope, at, standing):
+            elif may_grant(grant.grantor, scope, at, standing, grant.given_at):
                 return Permission(By.GRANT, scope, role=role_granted, grant=grant.digest, purpose=grant.purpose)
     if revoked is not None and revoked.revoked_at is not None:
         raise GrantRevoked(revoked.digest, revoked.revoked_at)
@@ -251,9 +258,12 @@ def judge_read(reader: Address | None, item: Item, at: int, standing: Standing, 
     raise NotGranted(item.scopes[0].text)
 
 
-def may_grant(grantor: Address, scope: Scope, at: int, standing: Standing) -> bool:
-    """Say whether somebody may let others read a scope: its owner, or a role that grants it by office."""
-    if standing.owner(scope, at) == grantor:
+def may_grant(grantor: Address, scope: Scope, at: int, standing: Standing, given_at: int) -> bool:
+    """Say whether somebody may let others read a scope: its owner, or a role that grants it by office.
+
+    What an owner gave at `given_at` ends with that ownership: buying back what was sold does not revive it.
+    """
+    if standing.owner(scope, at) == grantor and standing.owned_since(scope, at) <= given_at:
         return True
     node = scope.of if scope.kind is Kind.NODE else None
     return any(standing.holds(grantor, role, at, node) for role in GRANTED_BY_OFFICE[scope.kind])

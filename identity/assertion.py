@@ -1,4 +1,4 @@
-"""Whose signature counts as an identity's word: the keys that its DID document lists for assertion at a moment."""
+"""Whose signature counts as an identity's: the keys that its DID document lists at a moment, for its word or itself."""
 
 from collections.abc import Callable, Iterable
 
@@ -22,11 +22,15 @@ def assertion_signers(identity: Address, chain_id: int, changes: Changes, at: in
 
     A key that was the owner's before counts no more once the owner has changed.
     """
-    known = [change for change in changes(identity) if change.fact.at <= at]
-    document = document_at(parse_did(to_did(chain_id, identity)), chain_id, known, now=at).document
-    listed = set(document["assertionMethod"])
-    found = (_address(method) for method in document["verificationMethod"] if method["id"] in listed)
-    return frozenset(address for address in found if address is not None)
+    return _listed("assertionMethod", identity, chain_id, changes, at)
+
+
+def authentication_signers(identity: Address, chain_id: int, changes: Changes, at: int) -> frozenset[Address]:
+    """Return the addresses of the keys in the identity's `authentication` at a moment: those that sign in as it.
+
+    They are its owner's, and `sigAuth` delegates and keys; an identity that never said anything is its own owner.
+    """
+    return _listed("authentication", identity, chain_id, changes, at)
 
 
 def speaks_as(agent: Address, identity: Address, changes: Changes, at: int) -> bool:
@@ -37,6 +41,14 @@ def speaks_as(agent: Address, identity: Address, changes: Changes, at: int) -> b
             case DelegateChanged(kind=kind, delegate=delegate, at=since) if kind == VERI_KEY and delegate == agent:
                 valid_to = change.fact.valid_to if since <= at else valid_to
     return valid_to > at
+
+
+def _listed(purpose: str, identity: Address, chain_id: int, changes: Changes, at: int) -> frozenset[Address]:
+    known = [change for change in changes(identity) if change.fact.at <= at]
+    document = document_at(parse_did(to_did(chain_id, identity)), chain_id, known, now=at).document
+    listed = set(document[purpose])
+    found = (_address(method) for method in document["verificationMethod"] if method["id"] in listed)
+    return frozenset(address for address in found if address is not None)
 
 
 def _address(method: Json) -> Address | None:

@@ -112,6 +112,11 @@ class KeptGrant:
         return self.given.grant.purpose
 
     @property
+    def given_at(self) -> int:
+        """When it was given."""
+        return self.given.at
+
+    @property
     def until(self) -> int:
         """It counts before this instant."""
         return self.given.grant.until
@@ -188,7 +193,7 @@ def give(grant: Grant, signature: bytes, at: int, *, separator: bytes, standing:
         raise MalformedGrant(f"it ended at {grant.until} already")
     if grant.until > at + MOST_GRANT_SECONDS:
         raise MalformedGrant(f"it lasts longer than {MOST_GRANT_SECONDS} s from now")
-    if not may_grant(signer, grant.scope, at, standing):
+    if not may_grant(signer, grant.scope, at, standing, at):
         raise NotYoursToGrant(to_text(signer), grant.scope.text)
     return GrantGiven(name, grant, signature, at)
 

@@ -17,6 +17,8 @@ from coincurve.utils import sha256
 
 from identity.access_errors import MalformedSignIn, SignInRefused
 from identity.address import Address
+from identity.did import parse_did, to_did
+from identity.errors import MalformedDid, UnknownNetwork
 from identity.hashing import keccak
 
 MOST_SECONDS = 300
@@ -28,11 +30,10 @@ CONTEXT = "https://www.w3.org/2018/credentials/v1"
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _BASE64URL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _MAY_HOLD = frozenset({"iss", "aud", "nonce", "exp", "iat", "nbf", "jti", "vp", "sub"})
-_HEX = frozenset("0123456789abcdefABCDEF")
 
 Document = dict[str, Any]
-KeysOf = Callable[[str, int], Collection[Address]]
-"""Which keys, by address, may authenticate as a DID at an instant: what its document says. None for an unknown one."""
+KeysOf = Callable[[Address, int], Collection[Address]]
+"""Which keys, by address, may authenticate as an identity at an instant: what its DID document says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +45,12 @@ class Presentation:
     nonce: str
 
 
-def did_of(chain_id: int, address: Address) -> str:
-    """Return the one form of an address's DID on a chain: hexadecimal chain id, lower-case address."""
-    return f"did:ethr:{chain_id:#x}:0x{address.hex()}"
-
-
-def address_of_did(did: str, chain_id: int) -> Address:
-    """Return the address that a `did:ethr` on this chain names. Raises `SignInRefused`."""
-    network, _, digits = did.removeprefix("did:ethr:").rpartition(":")
-    here = {"", "0x1", "1", "mainnet"} if chain_id == 1 else {f"{chain_id:#x}", str(chain_id)}
-    if not did.startswith("did:ethr:") or digits[:2] != "0x" or len(digits) != 42 or not _HEX.issuperset(digits[2:]):
-        raise SignInRefused(f"{did} is no DID of an address")
-    if network not in here:
-        raise SignInRefused(f"{did} is no DID on chain {chain_id}")
-    return Address(bytes.fromhex(digits[2:]))
-
-
-def own_key(chain_id: int) -> KeysOf:
-    """Return the rule for DIDs whose documents nobody reads: the address itself is the one key."""
-    return lambda did, _: (address_of_did(did, chain_id),)
-
-
 def make(key: bytes, *, chain_id: int, audience: str, nonce: str, now: int, seconds: int = 60) -> str:
     """Return a presentation without credentials by the holder of a private key, for one server and nonce."""
     private = PrivateKey(key)
     address = Address(keccak(private.public_key.format(compressed=False)[1:])[12:])
     payload = {
-        "iss": did_of(chain_id, address),
+        "iss": to_did(chain_id, address),
         "aud": audience,
         "nonce": nonce,
         "iat": now,
@@ -94,11 +74,23 @@ def read(token: str, *, chain_id: int, audience: str, now: int, ahead_seconds: i
     if header.get("alg") != "ES256K" or header.get("typ", "JWT") != "JWT" or not header.keys() <= {"alg", "typ", "kid"}:
         raise MalformedSignIn("its header asks for something else than ES256K")
     did, nonce = _checked(payload, audience, now, ahead_seconds)
-    allowed = keys_of(did, now)
+    identity = _identity(did, chain_id)
+    allowed = keys_of(identity, now)
     for address in _signers(f"{parts[0]}.{parts[1]}".encode(), _decode(parts[2], "signature")):
         if address in allowed:
-            return Presentation(did, address_of_did(did, chain_id), nonce)
+            return Presentation(did, identity, nonce)
     raise SignInRefused(f"no key that may authenticate as {did} signed it")
+
+
+def _identity(did: str, chain_id: int) -> Address:
+    """Return whom a DID on this chain means."""
+    try:
+        who = parse_did(did).canonical()
+    except (MalformedDid, UnknownNetwork) as error:
+        raise SignInRefused(str(error)) from error
+    if who.chain_id != chain_id:
+        raise SignInRefused(f"{did[:200]} is no DID on chain {chain_id}")
+    return who.address
 
 
 def _checked(payload: Document, audience: str, now: int, ahead: int) -> tuple[str, str]:

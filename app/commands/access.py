@@ -7,9 +7,10 @@ from typing import Any
 
 from app.client.client import MeritClient
 from app.output import Output
+from identity.access_errors import MalformedGrant
 from identity.address import Address, parse_address
+from identity.did import parse_did
 from identity.effects.keystore import read_key
-from identity.presentation import address_of_did
 
 _DAY = 24 * 3600
 
@@ -70,7 +71,12 @@ def _client(url: str, key_file: Path) -> Iterator[MeritClient]:
 
 
 def _reader(text: str, chain_id: int) -> Address:
-    return address_of_did(text, chain_id) if text.startswith("did:") else parse_address(text)
+    if not text.startswith("did:"):
+        return parse_address(text)
+    who = parse_did(text).canonical()
+    if who.chain_id != chain_id:
+        raise MalformedGrant(f"{who} is on another chain than {chain_id}, where this exchange is")
+    return who.address
 
 
 def _state(kept: dict[str, Any]) -> str:

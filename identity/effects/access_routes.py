@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from identity.access import TRAIL, Item, Role
 from identity.access_errors import MalformedSignIn, NotGranted, NotSignedIn, UnknownGrant
 from identity.address import Address, parse_address, to_text
+from identity.did import to_did
 from identity.effects.access_schema import (
     HASH_PATTERN,
     Challenge,
@@ -32,7 +33,6 @@ from identity.effects.grant_document import (
 )
 from identity.effects.reads import JudgedReads, token_of
 from identity.grants import Grant, KeptGrant
-from identity.presentation import did_of
 from identity.signature import compact
 from identity.siwe import Here
 from identity.typed_data import Domain
@@ -188,7 +188,7 @@ def _grant(given: GrantIn) -> Grant:
 def _session(session: SignedIn, chain_id: int) -> Document:
     return {
         "address": to_text(session.address),
-        "did": did_of(chain_id, session.address),
+        "did": to_did(chain_id, session.address),
         "expires_at": session.expires_at,
     }
 

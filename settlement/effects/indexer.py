@@ -132,7 +132,7 @@ class Indexer:
             self._rebuild()
             return False
         for fact in self._store.facts(above=self.read_to, up_to=cursor.number):
-            self._apply(fact)
+            self._apply(fact, self.state)
         self._known = cursor
         return True
 
@@ -156,7 +156,7 @@ class Indexer:
         reading = read_range(self._sources, begin, end, scale=self._scale, parent=parent)
         try:
             for fact in reading.facts:
-                self._apply(fact)
+                self._apply(fact, self.state)
             self._store.extend(reading.blocks, reading.facts)
             self._known = self._store.cursor()
         except BaseException:
@@ -165,14 +165,16 @@ class Indexer:
         return [fact.witnessed for fact in reading.facts]
 
     def _rebuild(self) -> None:
-        self.state = ChainState(self._separator, self._roles, self._scale)
-        self._known = self._store.cursor()
-        for fact in self.facts():
-            self._apply(fact)
+        known = self._store.cursor()
+        state = ChainState(self._separator, self._roles, self._scale)
+        for fact in self._store.facts(-1, -1 if known is None else known.number):
+            self._apply(fact, state)
+        # only now: whoever asks meanwhile must not see a role again whose revocation is yet to come
+        self.state, self._known = state, known
 
-    def _apply(self, fact: StoredFact) -> None:
+    def _apply(self, fact: StoredFact, state: ChainState) -> None:
         try:
-            self.state.apply(fact.witnessed.fact, fact.calldata)
+            state.apply(fact.witnessed.fact, fact.calldata)
         except CalldataMalformed as error:
             raise UnreadableBatch(fact.witnessed.tx_hash, error.why) from error
-        self.state.chronicle.apply(fact.witnessed.block_number, fact.witnessed.fact)
+        state.chronicle.apply(fact.witnessed.block_number, fact.witnessed.fact)

@@ -9,10 +9,14 @@ class Said:
 
     def __init__(self):
         self.owners: dict[Scope, Address] = {}
+        self.since: dict[Scope, int] = {}
         self.roles: set[tuple[Address, Role, int | None]] = set()
 
     def owner(self, scope, at):
         return self.owners.get(scope)
+
+    def owned_since(self, scope, at):
+        return self.since.get(scope, 0)
 
     def holds(self, who, role, at, node=None):
         return any((who, role) == held[:2] and (node is None or held[2] in (None, node)) for held in self.roles)

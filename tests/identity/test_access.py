@@ -182,6 +182,17 @@ def test_a_sale_ends_what_the_seller_granted(said, grants):
             permitted(actor, METER, said, grants)
 
 
+def test_an_asset_that_was_bought_back_is_shown_under_new_grants_only(said, grants):
+    given_by(CONSUMER, grant_of(scope=METER), said, grants)
+    said.since[METER] = NOW
+    assert permitted(STRANGER, METER, said, grants).by is By.GRANT
+    said.since[METER] = NOW + 1
+    with pytest.raises(NotGranted):
+        permitted(STRANGER, METER, said, grants, NOW + 1)
+    name = given_by(CONSUMER, grant_of(scope=METER, salt=1), said, grants, NOW + 1)
+    assert permitted(STRANGER, METER, said, grants, NOW + 1).grant == name
+
+
 def test_who_buys_an_asset_may_take_back_what_was_granted_before(said, grants):
     name = given_by(CONSUMER, grant_of(scope=METER), said, grants)
     signature = NEIGHBOUR.sign(revocation_digest(name, SEPARATOR))

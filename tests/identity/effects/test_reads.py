@@ -12,7 +12,7 @@ from identity.effects.access_store import AccessStore, Read
 from identity.effects.reads import JudgedReads
 from identity.effects.sign_ins import NONCE_SECONDS, SIGNED_IN_SECONDS, SignIns
 from identity.grants import Grant, revocation_digest
-from identity.presentation import make, own_key
+from identity.presentation import make
 from identity.siwe import Here, personal_digest
 from tests.actors import CONSUMER, CONTRACT, NEIGHBOUR, STRANGER
 from tests.identity.standing import Said
@@ -22,6 +22,10 @@ CHAIN = 1337
 HERE = Here(domain="exchange.example", uri="https://exchange.example", chain_id=CHAIN)
 HOME = account_scope(7)
 SEPARATOR = CONTRACT.key
+
+
+def own_key(identity, _at):
+    return (identity,)
 
 
 class Clock:
@@ -58,7 +62,7 @@ def start(url, clock, said):
 
     def begin():
         store = AccessStore(url)
-        reads = JudgedReads(store, SignIns(store, CHAIN, clock, own_key(CHAIN)), said, clock)
+        reads = JudgedReads(store, SignIns(store, CHAIN, clock, own_key), said, clock)
         started.append((reads, store))
         return reads
 
@@ -256,7 +260,7 @@ def test_the_record_goes_on_page_by_page(start):
 
 def test_what_was_read_is_written_down_when_the_process_ends(url, clock, said):
     with closing(AccessStore(url)) as store:
-        reads = JudgedReads(store, SignIns(store, CHAIN, clock, own_key(CHAIN)), said, clock)
+        reads = JudgedReads(store, SignIns(store, CHAIN, clock, own_key), said, clock)
         reads.judge(asking(signed_in(reads, CONSUMER)), Item((HOME,)))
         reads.close()
         reads.close()

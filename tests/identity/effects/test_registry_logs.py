@@ -21,11 +21,13 @@ from identity.facts import (
 )
 from identity.meta_transactions import name_of
 from identity.purposes import TRADE, delegate_type
+from tests.contracts.identities import ROOT_OWNER, namehash, role_of
 from tests.contracts.machine import Revm
 from tests.contracts.orders import address_of, keccak
-from tests.contracts.registries import ASSET, BALANCING, CERTIFIER, FOREVER, Registries, node_of
+from tests.contracts.registries import ASSET, BALANCING, FOREVER, ISSUERS, Registries
 
 DID, ASSETS, ROLES = "DidRegistry", "AssetRegistry", "RoleRegistry"
+CERTIFIER = ISSUERS[BALANCING]
 SELLER, BUYER, AGENT = (address_of(name) for name in ("the seller", "the buyer", "the aggregator"))
 
 
@@ -42,9 +44,10 @@ def entry_of(topics, data):
 
 
 def new_street():
-    """The registries, and `said`: the names of the events whose facts were asked for."""
-    registries = Registries(Revm())
-    registries.said = set()
+    """The registries, their machine, and `said`: the names of the events whose facts were asked for."""
+    machine = Revm()
+    registries = Registries(machine)
+    registries.machine, registries.said = machine, set()
     return registries
 
 
@@ -103,19 +106,19 @@ def test_the_life_of_an_asset(street):
 
 
 def test_the_life_of_a_role_and_of_a_claim(street):
-    now, root, holder = street.machine.now, "the root's owner", "the seller"
-    label = keccak(b"meteroperator")
-    given = street.roles.send(root, "setSubnodeOwner", bytes(32), label, address_of(root))
-    assert facts(street, given) == [NamespaceOwned(node_of("meteroperator"), address_of(root), now)]
-    handed = street.roles.send(root, "setOwner", node_of("meteroperator"), BUYER)
-    assert facts(street, handed) == [NamespaceOwned(node_of("meteroperator"), BUYER, now)]
+    now, root, holder = street.machine.now, ROOT_OWNER, "the seller"
+    label, node, balancing = keccak(b"meteroperator"), role_of("meteroperator"), role_of(BALANCING)
+    given = street.roles.send(root, "setSubnodeOwner", namehash("roles"), label, address_of(root))
+    assert facts(street, given) == [NamespaceOwned(node, address_of(root), now)]
+    handed = street.roles.send(root, "setOwner", node, BUYER)
+    assert facts(street, handed) == [NamespaceOwned(node, BUYER, now)]
 
-    issuers, prerequisites = [address_of(CERTIFIER), AGENT], [BALANCING]
+    issuers, prerequisites = [address_of(CERTIFIER), AGENT], [balancing]
     defined = street.roles.send(
         root,
         "define_role",
-        ASSET,
-        "asset",
+        role_of(ASSET),
+        "asset.roles",
         1,
         issuers,
         bytes(32),
@@ -129,14 +132,14 @@ def test_the_life_of_a_role_and_of_a_claim(street):
     )
     assert facts(street, defined) == [
         RoleDefined(
-            node=ASSET,
-            name="asset",
+            node=role_of(ASSET),
+            name="asset.roles",
             version=1,
             issuers=tuple(issuers),
             issuer_role=bytes(32),
             revokers=(AGENT,),
             revoker_role=bytes(32),
-            prerequisites=(BALANCING,),
+            prerequisites=(balancing,),
             all_prerequisites=True,
             most_seconds=0,
             ends_at_sale=True,
@@ -150,7 +153,7 @@ def test_the_life_of_a_role_and_of_a_claim(street):
     assert facts(street, claimed) == [
         ClaimRegistered(
             subject=asset,
-            role=BALANCING,
+            role=balancing,
             version=1,
             expiry=FOREVER,
             issuer=address_of(CERTIFIER),
@@ -160,12 +163,12 @@ def test_the_life_of_a_role_and_of_a_claim(street):
         )
     ]
     revoked = street.revoke(asset, BALANCING)
-    assert facts(street, revoked) == [ClaimRevoked(asset, BALANCING, address_of(CERTIFIER), now)]
+    assert facts(street, revoked) == [ClaimRevoked(asset, balancing, address_of(CERTIFIER), now)]
 
 
 def test_a_name_that_is_no_text_is_read_all_the_same(street):
     """Whoever owns a name may define it, and must not be able to stop everybody who reads the log."""
-    odd, root = b"\xff\xfe", "the root's owner"
+    odd, root = b"\xff\xfe", ROOT_OWNER
     street.roles.send(root, "setSubnodeOwner", bytes(32), keccak(odd), address_of(root))
     node = keccak(bytes(32) + keccak(odd))
     terms = (node, "??", 1, [], bytes(32), [], bytes(32), [], False, 0, False, bytes(32))
