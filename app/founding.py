@@ -18,6 +18,7 @@ from contracts.deployment_record import DeploymentRecord
 from contracts.devnet_keys import devnet_key
 from contracts.errors import ChainSettingsRefused, MalformedDeployment, NodeRefused
 from contracts.evm import Evm, Receipt
+from contracts.local_evm import LocalEvm
 from contracts.sent_log import SentLog
 from exchange.delivery import Market, Mechanism
 from exchange.effects.durable_file import write_durably
@@ -196,6 +197,8 @@ def found(
     if batch_gas < LEAST_BATCH_GAS:
         place = f"chain {evm.chain_id} ({preset.name})"
         raise ChainSettingsRefused(place, f"a transaction may use {batch_gas} gas: no session can be settled with that")
+    # in this process nobody pays for gas, and estimating it costs as much as the founding itself
+    gas = evm.block_gas() >> 1 if isinstance(evm, LocalEvm) else None
     deployment = deploy(
         evm,
         keys.admin,
@@ -211,10 +214,11 @@ def found(
         withdrawal_delay_seconds=terms.opening_seconds + terms.window_seconds,
         admin=address_of(keys.admin),
         sent=sent,
+        gas=gas,
     )
     contract = Address(deployment.settlement)
     expiry = _time_of(evm, deployment.block) + CERTIFIED_SECONDS  # the same, whenever the founding goes on
-    registering = Registering(evm, deployment, preset, sent, deadline=expiry)
+    registering = Registering(evm, deployment, preset, sent, deadline=expiry, gas=gas)
     for role, key in ((Role.OPERATOR, keys.operator), (Role.GUARDIAN, keys.guardian)):
         registering.tell(keys.admin, contract, settlement_contract.grant(role, address_of(key)))
     _give_roles(registering, keys, label, terms.market_id, expiry)

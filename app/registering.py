@@ -36,7 +36,7 @@ class Registering:
     """The registries of one deployment, on its chain, as `preset` treats it.
 
     With `sent` each transaction is written down before it is sent; then `deadline` says until when signatures serve, so
-    that whoever begins again signs the same. Without it they serve for an hour.
+    that whoever begins again signs the same. Without it they serve for an hour. `gas` is as for `transact`.
     """
 
     evm: Evm
@@ -44,6 +44,7 @@ class Registering:
     preset: ChainPreset
     sent: SentLog | None = None
     deadline: int | None = None
+    gas: int | None = None
     assets: AssetRegistry = field(init=False)
     roles: RoleRegistry = field(init=False)
 
@@ -53,7 +54,7 @@ class Registering:
 
     def tell(self, key: bytes, to: bytes, data: bytes, *, value: int = 0) -> Receipt:
         """Send one transaction as the holder of `key` and wait until it is mined. Raises `EvmError`."""
-        return transact(self.evm, key, to, data, value=value, preset=self.preset, sent=self.sent)
+        return transact(self.evm, key, to, data, value=value, gas=self.gas, preset=self.preset, sent=self.sent)
 
     # Roles
 

@@ -164,16 +164,19 @@ def deploy(
     cache_seconds: int = DEFAULT_CACHE_SECONDS,
     preset: ChainPreset | None = None,
     sent: SentLog | None = None,
+    gas: int | None = None,
 ) -> Deployment:
     """Deploy Settlement, and before it the token and the registries that are not given; `key` pays.
 
     The admin is whoever pays, unless another is named, and so is who owns the root of all names. The token is a test
-    euro. `preset` and `sent` are as for `transact`. Waits until everything is mined; raises `EvmError`.
+    euro. `preset`, `sent` and `gas` are as for `transact`. Waits until everything is mined; raises `EvmError`.
     """
     receipts: dict[str, Receipt] = {}
 
     def create(name: str, *arguments: Any) -> bytes:
-        receipts[name] = transact(evm, key, None, constructor(load(name), *arguments), preset=preset, sent=sent)
+        receipts[name] = transact(
+            evm, key, None, constructor(load(name), *arguments), preset=preset, sent=sent, gas=gas
+        )
         return _created(receipts[name])
 
     admin = sender_of(key) if admin is None else admin

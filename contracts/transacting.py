@@ -22,12 +22,13 @@ def transact(
     data: bytes,
     *,
     value: int = 0,
+    gas: int | None = None,
     preset: ChainPreset | None = None,
     deadline_seconds: int = 120,
     pause: Callable[[float], None] = time.sleep,
     sent: SentLog | None = None,
 ) -> Receipt:
-    """Send a transaction, as `send` does, and wait for the receipt.
+    """Send a transaction, as `send` does, and wait for the receipt; with a gas limit of `gas` nothing is estimated.
 
     With `sent`, the transaction is written down before it is sent; what was written down there before is not signed
     anew. Raises what `send` raises; `UndertakingDiffers` where something else was written down; `Reverted` where the
@@ -39,7 +40,7 @@ def transact(
         sent.forget()
         signed = None
     if signed is None:
-        signed = _signed(evm, key, to, data, value, preset)
+        signed = _signed(evm, key, to, data, value, preset, gas)
         if sent is not None:
             sent.note(step, signed)
         evm.send_raw(signed.raw)
@@ -78,11 +79,13 @@ def _send_again(evm: Evm, signed: SignedTransaction) -> bool:
 
 
 def _signed(
-    evm: Evm, key: bytes, to: bytes | None, data: bytes, value: int, preset: ChainPreset | None
+    evm: Evm, key: bytes, to: bytes | None, data: bytes, value: int, preset: ChainPreset | None, gas: int | None = None
 ) -> SignedTransaction:
     preset = preset_of(evm.chain_id) if preset is None else preset
     sender = sender_of(key)
-    estimate = evm.estimate_gas(sender, to, data)
+    if gas is None:
+        estimate = evm.estimate_gas(sender, to, data)
+        gas = estimate + (estimate >> 2)
     # a legacy chain may know no base fee, and others need no gas price
     base_fee, price = (0, evm.gas_price()) if preset.legacy else (evm.base_fee(), 0)
     max_fee, tip = preset.fee(base_fee=base_fee, tip=evm.priority_fee(), gas_price=price)
@@ -93,7 +96,7 @@ def _signed(
         to=to,
         data=data,
         value=value,
-        gas=estimate + (estimate >> 2),
+        gas=gas,
         max_fee=max_fee,
         priority_fee=tip,
         legacy=preset.legacy,

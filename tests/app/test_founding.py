@@ -243,7 +243,7 @@ def go_on(path, evm, plan, **options):
         return found(Crashing(evm, {"send_raw"}, plan), options.pop("community", COMMUNITY), KEYS, sent=sent, **options)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before", "after"])
 def test_a_founding_that_dies_at_every_transaction_sends_each_once(tmp_path, after):
     clock = SetClock(GENESIS)
     evm, lives, sent_in_a_life = LocalEvm(clock, genesis_time=GENESIS), 0, 0 if after else 1

@@ -8,6 +8,7 @@ import pytest
 from contracts.artifacts import DEPLOYABLE, Artifact, build, load, path_of
 
 
+@pytest.mark.slow  # `make check` builds them, too
 @pytest.mark.parametrize("name", DEPLOYABLE)
 def test_building_again_gives_what_is_committed(name):
     assert build(name).to_json() == path_of(name).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ PER_TRADE = {10: 26_000, 100: 16_500, 500: 15_600}
 LARGEST_TRANSACTION = 2**24  # EIP-7825
 
 
-@pytest.mark.parametrize("fork", FORKS)
+@pytest.mark.parametrize("fork", [FORKS[0], *(pytest.param(fork, marks=pytest.mark.slow) for fork in FORKS[1:])])
 def test_gas_is_what_was_committed(fork):
     measured = take(fork, QUICK)
     assert measured == {name: SNAPSHOT[fork][name] for name in measured}

@@ -120,6 +120,7 @@ def test_a_day_on_which_nobody_trades_has_nothing_to_alter(merit, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_demo_that_keeps_serving_answers_until_it_is_stopped(tmp_path, merit):
     options = ("--data", "day", "--community", VILLAGE, "--serve", "--port", 0, "--rpc-port", 0)
     with service("demo", *options, cwd=tmp_path) as running:

@@ -135,6 +135,7 @@ def test_an_endless_call_runs_out_of_gas(clock):
         evm.call(address, b"")
 
 
+@pytest.mark.slow
 def test_a_contract_may_call_itself_as_deep_as_the_rules_allow(clock):
     """1,024 calls inside each other, on the small stack of a thread."""
     itself = bytes.fromhex("60006000600060006000305af100")

@@ -100,7 +100,7 @@ def test_whenever_the_process_dies_in_raising_a_fee_the_batch_is_settled_once(st
     assert at > 8, "there was little to die at"
 
 
-@pytest.mark.parametrize("forked", [False, True], ids=["straight", "forked"])
+@pytest.mark.parametrize("forked", [pytest.param(False, marks=pytest.mark.slow), True], ids=["straight", "forked"])
 def test_whenever_the_process_dies_each_batch_ends_final_and_settled_once(street, tmp_path, forked):
     mark, now = street.evm.snapshot(), street.clock.now
 
