@@ -5,13 +5,13 @@ community's own roles, with every issuer above them. Besides, whoever settles or
 operates it, whatever is claimed: its own keys are no matter of others' word.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from identity.access import Kind, Role, Scope
 from identity.address import Address
 from identity.claim_data import unpack_market
-from identity.energy_roles import EnergyRole, role_node
+from identity.energy_roles import EnergyRole
 from identity.registry import Registry
 from identity.tenure import Tenure
 
@@ -22,12 +22,12 @@ _EVERY_MARKET = 0
 class ChainStanding:
     """Standing at a moment (unix seconds), with everything known by now.
 
-    `registry` is what the chain adds up to, `label` that of the community whose roles count, `operators` are the
-    exchange's own keys.
+    `registry` is what the chain adds up to, `nodes` are those of the community's roles, `operators` are the exchange's
+    own keys.
     """
 
     registry: Callable[[], Registry]
-    label: str
+    nodes: Mapping[EnergyRole, bytes]
     operators: frozenset[Address]
 
     def owner(self, scope: Scope, at: int) -> Address | None:
@@ -47,7 +47,7 @@ class ChainStanding:
         """Say whether `who` holds a role at a moment; a grid operator's claim names its market, or all of them."""
         if role is Role.EXCHANGE_OPERATOR and who in self.operators:
             return True
-        verdict = self.registry().authority.holds(who, role_node(EnergyRole(role), self.label), at)
+        verdict = self.registry().authority.holds(who, self.nodes[EnergyRole(role)], at)
         if not verdict.holds or role is not Role.GRID_OPERATOR or node is None:
             return verdict.holds
         return unpack_market(verdict.data) in (_EVERY_MARKET, node)

@@ -26,6 +26,7 @@ from identity.assertion import authentication_signers
 from identity.document import Change
 from identity.effects.reads import JudgedReads
 from identity.effects.sign_ins import SignIns
+from identity.energy_roles import role_nodes
 from identity.names import community_label
 from identity.registry import Registry
 from settlement.effects.indexer import Indexer
@@ -210,7 +211,7 @@ def build(
         reads = JudgedReads(
             access,
             SignIns(access, deployment.chain_id, clock, keys_of),
-            ChainStanding(registry, community_label(founded.parameters.community), operators),
+            ChainStanding(registry, role_nodes(community_label(founded.parameters.community)), operators),
             clock,
         )
         stack.callback(reads.close)

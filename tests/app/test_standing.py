@@ -8,7 +8,7 @@ from app.standing import ChainStanding
 from identity.access import TRAIL, Item, Purpose, Role, Scope, account_scope, judge_read, node_scope
 from identity.access_errors import NotGranted
 from identity.claim_data import pack_market
-from identity.energy_roles import EnergyRole, role_node
+from identity.energy_roles import EnergyRole, role_node, role_nodes
 from identity.facts import AccountOpened, AssetCreated, AssetRetired, AssetTransferred, ClaimRevoked
 from identity.grants import Grant, Grants, give
 from identity.registry import Registry
@@ -24,7 +24,7 @@ class Street:
 
     def __init__(self):
         self.registry, self.grants = Registry(ROLES), Grants()
-        self.standing = ChainStanding(lambda: self.registry, LABEL, frozenset({OPERATOR.address}))
+        self.standing = ChainStanding(lambda: self.registry, role_nodes(LABEL), frozenset({OPERATOR.address}))
         self.tell(
             *role_facts(BEGIN),
             AccountOpened(7, CONSUMER.address),

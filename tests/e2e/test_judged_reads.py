@@ -5,13 +5,21 @@ import json
 import httpx2
 import pytest
 
+from app.bounds import Bounds, Rate
 from app.client.answers import checked_challenge
 from app.client.client import MeritClient
 from app.client.errors import Refused, WrongExchange
 from app.client.following import Following
 from app.founding import Keys, member_key
+from app.registering import Registering
+from app.server import Serving, create_app
 from exchange.documents import hexed, order_to_document
+from identity import jws
+from identity.access import Role, Scope, account_scope, node_scope
 from identity.address import to_text
+from identity.did import to_did
+from identity.energy_roles import EnergyRole, role_node, role_nodes
+from identity.meta_transactions import ChangeOwner, calldata
 from identity.presentation import make
 from identity.signature import address_of
 from tests.e2e.day import LAST, NEXT, operator_of, order_of, reader_of, running, signed_by, token_of
@@ -21,7 +29,25 @@ STRANGER = b"\7" * 32
 """Owns nothing, and is granted nothing that the tests of this module share."""
 
 ACCOUNTANT = b"\x0a" * 32
+NIGHT_SHIFT = b"\x0b" * 32
+"""Was given the role of an exchange operator, for this community, on the chain."""
+
+ROTATED = b"\x0c" * 32
+"""The key that the guardian has put in the place of its own, in the DID registry."""
+
 SESSION = f"7-spot-{LAST}"
+LABEL = "test-village"
+
+ON_CHAIN = {
+    "/v1/assets": {},
+    "/v1/assets/{asset}": {},
+    "/v1/roles": {},
+    "/v1/roles/{name}": {},
+    "/v1/delegations": {"asset": "{asset}"},
+    "/v1/authority": {"asset": "{asset}", "signer": "{asset}"},
+    "/v1/dids/{did}": {},
+}
+"""What the registries say, which anybody can read on the chain, and what is to be asked for besides the path."""
 
 PUBLIC = {
     "/v1/meta",
@@ -38,14 +64,32 @@ PUBLIC = {
     "/healthz",
     "/readyz",
     "/metrics",
+    *ON_CHAIN,
 }
 """What anybody may read, wholly or in part; everything else asks for a sign-in, whatever is added."""
 
 
 @pytest.fixture(scope="module")
 def exchange(played, tmp_path_factory):
-    with running(played.copy(tmp_path_factory.mktemp("access") / "copy"), OPENED) as exchange:
+    with running(played.copy(tmp_path_factory.mktemp("access") / "copy"), OPENED - 60) as exchange:
+        keys, registering = Keys.devnet(), registering_in(exchange)
+        registering.claim(
+            EnergyRole.EXCHANGE_OPERATOR,
+            address_of(NIGHT_SHIFT),
+            nodes=role_nodes(LABEL),
+            subject_key=NIGHT_SHIFT,
+            issuer_key=keys.community,
+            expiry=OPENED + 86_400,
+        )
+        rotated = calldata(address_of(keys.guardian), ChangeOwner(address_of(ROTATED)))
+        registering.tell(keys.guardian, exchange.founded.deployment.did_registry, rotated)
+        exchange.clock.set(OPENED)
+        exchange.house.indexer.advance()
         yield exchange
+
+
+def registering_in(exchange):
+    return Registering(exchange.evm, exchange.founded.deployment, exchange.house.preset)
 
 
 @pytest.fixture
@@ -67,7 +111,11 @@ def known(exchange, readers, played):
     account = exchange.founded.member("consumer").account
     with httpx2.Client(base_url=exchange.url, headers=readers["consumer"]) as client:
         trade = client.get("/v1/trades", params={"account": account}).json()["trades"][0]
+    asset = exchange.founded.member("consumer").assets["load"].identity
     return {
+        "asset": to_text(asset),
+        "did": to_did(exchange.founded.deployment.chain_id, asset),
+        "name": f"asset.roles.{LABEL}.merit",
         "leaf": trade["leaf"],
         "digest": hexed(played.unmatched),
         "session": trade["session_name"],
@@ -101,6 +149,12 @@ def test_whatever_is_not_public_asks_for_a_sign_in(client, known):
         assert answer.headers["www-authenticate"] == 'Bearer realm="merit"'
         assert {"session": []} in operations["get"]["security"], path
     assert asked >= 10
+
+
+def test_what_is_on_the_chain_anybody_may_read(client, known):
+    for path, query in ON_CHAIN.items():
+        asked = {name: value.format(**known) for name, value in query.items()}
+        assert client.get(path.format(**known), params=asked).status_code == 200, path
 
 
 def test_the_public_sees_roots_totals_and_prices_and_no_order(client, readers):
@@ -177,6 +231,26 @@ def test_a_machine_signs_in_with_a_presentation_and_out_again(client, exchange):
     assert code_of(client.get("/v1/sign-in", headers=headers)) == (401, "sign-in-ended")
 
 
+@pytest.mark.parametrize("signed_with", ["the new key", "the old key"])
+def test_only_the_keys_in_its_document_sign_in_as_an_identity(client, exchange, signed_with):
+    guardian = Keys.devnet().guardian
+    challenge = client.post("/v1/sign-in/challenge", json={}).json()
+    did = to_did(exchange.founded.deployment.chain_id, address_of(guardian))
+    payload = {
+        "iss": did,
+        "aud": challenge["uri"],
+        "nonce": challenge["nonce"],
+        "exp": OPENED + 60,
+        "vp": {"type": ["VerifiablePresentation"]},
+    }
+    presentation = jws.encode(payload, ROTATED if signed_with == "the new key" else guardian)
+    answer = client.post("/v1/sign-in", json={"presentation": presentation})
+    if signed_with == "the new key":
+        assert answer.json()["did"] == did
+    else:
+        assert code_of(answer) == (403, "sign-in-refused")
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -207,13 +281,11 @@ def test_a_client_signs_nothing_that_would_sign_it_in_elsewhere(client, exchange
             checked_challenge(challenge, url, who, chain_id)
 
 
-def test_a_client_signs_in_again_when_its_session_is_over(copy):
-    with running(copy, OPENED) as exchange, MeritClient(exchange.url, member_key("consumer")) as consumer:
+def test_a_client_signs_in_again_when_its_session_is_over(exchange):
+    with MeritClient(exchange.url, member_key("consumer")) as consumer:
         (account,) = consumer.accounts()
-        first = consumer.sign_in()
-        exchange.clock.set(OPENED + 1_800)
+        exchange.house.reads.sign_ins.end(consumer.sign_in())
         assert consumer.accounts() == [account]
-        assert consumer.sign_in() != first
 
 
 # Granting, revoking, and what is told of it
@@ -348,14 +420,24 @@ def test_topics_that_are_not_public_ask_for_a_right(client, readers, topics):
     assert code_of(answer) == (403, "not-granted")
 
 
-@pytest.mark.parametrize("end", ["revoked", "signed out"])
-def test_a_stream_ends_before_anything_more_is_told_once_the_right_is_gone(copy, end):
-    with running(copy, OPENED) as exchange, MeritClient(exchange.url, member_key("consumer")) as owner:
+ENDS = {
+    "revoked": (b"\x21" * 32, "grant-revoked"),
+    "signed out": (b"\x22" * 32, "sign-in-ended"),
+    "without its role": (NIGHT_SHIFT, "not-granted"),
+}
+"""How a right is lost: who listens, and what the stream says last."""
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_stream_ends_before_anything_more_is_told_once_the_right_is_gone(exchange, end):
+    listener, told = ENDS[end]
+    with MeritClient(exchange.url, member_key("consumer")) as owner:
         account = exchange.founded.member("consumer").account
-        grant = owner.grant(
-            scope=f"account:{account}", purpose="support", until=OPENED + 600, grantee=address_of(STRANGER)
-        )
-        headers = {"Authorization": f"Bearer {token_of(exchange.url, STRANGER)}"}
+        if listener != NIGHT_SHIFT:
+            grant = owner.grant(
+                scope=f"account:{account}", purpose="support", until=OPENED + 600, grantee=address_of(listener)
+            )
+        headers = {"Authorization": f"Bearer {token_of(exchange.url, listener)}"}
         steps = iter(range(9))
 
         def act(text):
@@ -364,31 +446,31 @@ def test_a_stream_ends_before_anything_more_is_told_once_the_right_is_gone(copy,
             if step == 1:
                 if end == "revoked":
                     owner.revoke_grant(bytes.fromhex(grant["digest"][2:]))
+                elif end == "without its role":
+                    node = role_node(EnergyRole.EXCHANGE_OPERATOR, LABEL)
+                    registering_in(exchange).revoke(Keys.devnet().community, node, address_of(NIGHT_SHIFT))
+                    exchange.house.indexer.advance()
                 else:
                     httpx2.delete(f"{exchange.url}/v1/sign-in", headers=headers).raise_for_status()
             if step < 2:
-                order = order_of(exchange.founded, "consumer", "load", 40 + step, 250_000, start=NEXT, salt=step)
+                salt = 10 * listener[0] + step
+                order = order_of(exchange.founded, "consumer", "load", 40 + step, 250_000, start=NEXT, salt=salt)
                 owner.submit(signed_by(exchange.founded, "consumer", order))
 
         text = listening(exchange.url, {"topics": "orders"}, headers, act)
         assert text.count("event: order-accepted") == 1
         last = text.strip().split("\n\n")[-1]
         assert last.startswith("event: ended\ndata: ")
-        code = json.loads(last.partition("data: ")[2])["code"]
-        assert code == ("grant-revoked" if end == "revoked" else "sign-in-ended")
+        assert json.loads(last.partition("data: ")[2])["code"] == told
 
 
 # What it costs, roughly
 
 
-def test_signing_in_too_often_is_refused(played, tmp_path):
-    from app.bounds import Bounds, Rate
-    from app.server import Serving, create_app
-    from tests.e2e.day import rebuilt
-
+def test_signing_in_too_often_is_refused(exchange):
+    bounds = Bounds(address=Rate(1_000, 10_000), sign_in=Rate(1, 2))
     with (
-        rebuilt(played.copy(tmp_path / "copy"), OPENED) as exchange,
-        Serving(create_app(exchange.house, Bounds(address=Rate(1_000, 10_000), sign_in=Rate(1, 2)))) as server,
+        Serving(create_app(exchange.house, bounds)) as server,
         httpx2.Client(base_url=server.url) as client,
     ):
         answers = [client.post("/v1/sign-in/challenge", json={}) for _ in range(4)]
@@ -453,9 +535,7 @@ def test_what_cannot_be_granted_from_a_shell_ends_with_its_code(exchange, merit,
 # Who is who, as the chain says it
 
 
-def test_standing_follows_from_the_settlement_contracts_log(exchange):
-    from identity.access import Role, Scope, account_scope, node_scope
-
+def test_standing_follows_from_the_registries(exchange):
     standing, founded = exchange.house.reads.standing, exchange.founded
     consumer = founded.member("consumer")
     asset = consumer.assets["load"].identity
@@ -470,5 +550,6 @@ def test_standing_follows_from_the_settlement_contracts_log(exchange):
     assert standing.holds(founded.parameters.receipts, Role.EXCHANGE_OPERATOR, OPENED)
     assert not standing.holds(consumer.holder, Role.EXCHANGE_OPERATOR, OPENED)
     assert not standing.holds(grid, Role.AUDITOR, OPENED)
+    assert standing.holds(address_of(Keys.devnet().certifier), Role.CERTIFIER, OPENED)
     assert standing.is_member(consumer.holder)
     assert not standing.is_member(address_of(STRANGER))
