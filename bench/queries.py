@@ -23,7 +23,7 @@ from exchange.delivery import SessionKey
 from exchange.effects.trade_index import TradeIndex, trades_of
 from exchange.effects.views import session_document, trade_document
 from exchange.events import OrderAccepted, SessionCleared
-from exchange.market import Session
+from exchange.held_session import Session
 from exchange.receipt import Receipt
 from exchange.session import SessionState
 from exchange.trade import Trade

@@ -13,7 +13,7 @@ from app.clock import WallClock
 from app.collector import spare_the_book
 from app.community import Community
 from app.founding import Founded, Keys, found
-from app.heartbeat import HeartbeatThread
+from app.heartbeat_thread import HeartbeatThread
 from app.server import Serving, create_app
 from app.wiring import Places, build
 from contracts.local_evm import LocalEvm
