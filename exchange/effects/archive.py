@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, and_, delete, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, insert, or_, select, true
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from exchange.clearing import OwnUse
@@ -22,7 +23,7 @@ from exchange.effects.trade_index import Place, TradeRecord
 from exchange.errors import ArchiveBroken
 from exchange.held_session import Session
 from exchange.trade import Trade
-from exchange.units import MicroPerKwh, Wh
+from exchange.units import Wh
 from identity.effects.versioned import VersionUnknown, open_engine, writing
 from identity.hashing import keccak
 
@@ -201,8 +202,8 @@ class Archive:
                 ).all()
                 for side in sides
             ]
-        places = {row.leaf: row for page in pages for row in page}
-        ordered = sorted(places.values(), key=lambda row: (row.session, row.leaf))
+        places = {(row[1], row[0]): row for page in pages for row in page}  # by session, then leaf
+        ordered = (places[place] for place in sorted(places))
         return [_record(row) for row in islice(ordered, limit)]
 
     def of_account(self, account: int, begin: int, end: int, *, fees: bool) -> Settled:
@@ -214,13 +215,13 @@ class Archive:
         during = and_(TRADES.c.delivery_start >= begin, TRADES.c.delivery_start < end)
         used = and_(OWN_USES.c.delivery_start >= begin, OWN_USES.c.delivery_start < end)
         with self._reading() as connection:
-            rows = {row.leaf: row for side in sides for row in connection.execute(select(TRADES).where(side, during))}
+            rows = {row[0]: row for side in sides for row in connection.execute(select(TRADES).where(side, during))}
             uses = connection.execute(
                 select(OWN_USES)
                 .where(OWN_USES.c.account == account, used)
                 .order_by(OWN_USES.c.session, OWN_USES.c.turn)
             ).all()
-        ordered = sorted(rows.values(), key=lambda row: (row.session, row.turn))
+        ordered = sorted(rows.values(), key=itemgetter(1, 2))  # by session, then turn
         return Settled(
             [_record(row) for row in ordered],
             [(_key(row.session), OwnUse(bid=row.bid, offer=row.offer, energy=Wh(row.energy))) for row in uses],
@@ -264,13 +265,10 @@ def _key(number: bytes) -> SessionKey:
     return SessionKey.of(int.from_bytes(number, "big"))
 
 
-def _record(row: "Row[Any]") -> TradeRecord:
-    trade = Trade(
-        session=_key(row.session),
-        bid=row.bid,
-        offer=row.offer,
-        energy=Wh(row.energy),
-        rate=MicroPerKwh(row.rate),
-        fee_rate=MicroPerKwh(row.fee_rate),
+def _record(row: Sequence[Any]) -> TradeRecord:
+    leaf, session, _, _, bid, offer, energy, rate, fee_rate, buyer, seller = (
+        row  # by place: names cost more than the rest
     )
-    return TradeRecord(leaf=row.leaf, trade=trade, buyer=row.buyer, seller=row.seller)
+    trade = Trade(session=_key(session), bid=bid, offer=offer, energy=energy, rate=rate, fee_rate=fee_rate)
+    object.__setattr__(trade, "_leaf", leaf)  # as it was worked out when it was written
+    return TradeRecord(leaf=leaf, trade=trade, buyer=buyer, seller=seller)

@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from exchange.acknowledged import acknowledged
@@ -25,6 +26,7 @@ from exchange.effects.taken import Result, Taken
 from exchange.effects.trade_index import TradeIndex, trades_of
 from exchange.effects.turns import Turns
 from exchange.errors import (
+    ArchiveBroken,
     ExchangeRefused,
     JournalBroken,
     NotTheSequencer,
@@ -213,10 +215,7 @@ class Desk:
         durable.result()
 
     def forget(self) -> None:
-        """Let go of what is settled and not among the newest; whoever asks for it is answered all the same.
-
-        Raises `ArchiveBroken`; then it is held until the archive can be written.
-        """
+        """Let go of what is settled and not among the newest; raises `ArchiveBroken`, and then holds on to it."""
         with self._clearing:
             with self._lock:
                 surplus = self._memory.surplus(self._market)
@@ -401,6 +400,11 @@ class Desk:
                 self._broken = str(broken)
                 raise
             self._taken_in = sequence
+            if isinstance(event, SessionSettled):
+                with suppress(ArchiveBroken):  # `forget` says so; who decides must first have read all
+                    for session in self._memory.surplus(self._market):
+                        self._memory.keep(session)
+                        self._let_go(session.key)
 
     def _replay(self, sequence: int, event: Event) -> None:
         try:
@@ -412,7 +416,3 @@ class Desk:
                 self._trades.add(trades_of(self._market.session(event.session), event))
         except (AssertionError, KeyError) as error:
             raise JournalBroken(f"this cannot have happened: {error}", sequence) from error
-        if isinstance(event, SessionSettled):
-            for session in self._memory.surplus(self._market):
-                self._memory.keep(session)
-                self._let_go(session.key)

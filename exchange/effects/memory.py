@@ -35,7 +35,8 @@ class Memory:
         self._journal = journal
         self._most_orders = most_orders
         self._entries: dict[SessionKey, _Entries] = {}
-        self._settled: dict[SessionKey, None] = {}  # whole in memory, oldest first
+        self._settled: dict[SessionKey, int] = {}  # whole in memory, oldest first, with so many orders
+        self._held = 0
 
     # Locked
 
@@ -57,24 +58,24 @@ class Memory:
             return
         self._entries[event.session].others.append(sequence)
         if isinstance(event, SessionSettled):
-            self._settled[event.session] = None
+            count = self._settled[event.session] = len(self._entries[event.session].orders)
+            self._held += count
 
     def surplus(self, market: Market) -> list[Session]:
         """Return the settled sessions that are to be let go of, oldest first."""
-        settled = [market.sessions[key] for key in self._settled]
-        held = sum(len(session.orders) for session in settled)
-        found = []
-        for session in settled:
+        held, found = self._held, []
+        for key, orders in self._settled.items():
             if held <= self._most_orders:
                 break
-            held -= len(session.orders)
-            found.append(session)
+            held -= orders
+            found.append(market.sessions[key])
         return found
 
     def forget(self, market: Market, key: SessionKey) -> None:
         """Have the market let go of a session that the archive has."""
         market.forget(key)
-        del self._settled[key], self._entries[key]
+        self._held -= self._settled.pop(key)
+        del self._entries[key]
 
     def hold(self, market: Market, session: Session) -> None:
         """Hold a session that was read again, and let go of those read before where they are too many."""

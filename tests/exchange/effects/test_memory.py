@@ -18,6 +18,7 @@ from exchange.events import OrderAccepted
 from exchange.market import Market
 from tests.actors import OPERATOR
 from tests.exchange import street
+from tests.simulators.following_journal import FollowingJournal
 from tests.storage_kinds import KINDS
 
 PERIODS = 4
@@ -281,3 +282,44 @@ def test_what_an_account_did_in_forgotten_sessions_is_found_by_time(opened, arch
     used = settled_with(desk, 3, 0, 1 << 40, fees=False).own_uses
     assert [key.delivery_start for key, _ in used] == starts()
     assert {use.energy for _, use in used} == {200}
+
+
+def test_an_archive_that_cannot_be_written_is_told_of_and_nothing_is_forgotten(opened, tmp_path, clock):
+    archive = Archive(f"sqlite:///{tmp_path / 'archive.db'}")
+    desk = opened(archive)
+    trade_and_settle(desk, clock, starts(1))
+    with archive._engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE settled_trades RENAME TO elsewhere")
+    with pytest.raises(ArchiveBroken):
+        trade_and_settle(desk, clock, starts(1, first=1))
+    assert desk.book(street.TERMS.session(starts()[1])), "it is still held"
+    again = opened(archive)
+    assert again.book(street.TERMS.session(starts()[1])), "and so it is after a start"
+    with pytest.raises(ArchiveBroken):
+        again.forget()
+    with archive._engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO settled_trades")
+    again.forget()
+    assert answers(again, starts(2)) == answers(opened(), starts(2))
+    assert held(again)["entries"] == 0
+    archive.close()
+
+
+def test_who_follows_forgets_too_and_takes_over_knowing_all(opened, archive, path, registry, purse, clock):
+    desk, other = opened(archive), FollowingJournal(path)
+    follower = Desk(other, Market(), lambda: registry, purse, OPERATOR.key, clock, Memory(other, archive, 0))
+    trade_and_settle(desk, clock, starts(2))
+    follower.open(street.PARAMETERS)
+    trade_and_settle(desk, clock, starts(2, first=2))
+    assert desk.book(street.SESSION) == follower.book(street.SESSION)
+    follower.follow()
+    assert held(follower)["orders"] == 7, "the session that was just read, and nothing else"
+    told = answers(desk, starts())
+    desk._journal.close()
+    other.other_ended = True
+    assert follower.take_over()
+    assert answers(follower, starts()) == told
+    trade_and_settle(follower, clock, starts(1, first=PERIODS))
+    assert len(follower._market.forgotten) == PERIODS + 1
+    assert answers(follower, starts(1, first=PERIODS))["books"]
+    other.close()
