@@ -133,6 +133,13 @@ def serve(
             min=0, max=MOST_A_SECOND, help="Orders taken from an account each second; 0 takes the limit away."
         ),
     ] = 200,
+    settled_orders: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Orders of settled sessions that stay in memory (20,000 without it); older ones are read again.",
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(help="How log lines are written to standard error.")
     ] = LogFormat.TEXT,
@@ -159,6 +166,7 @@ def serve(
         rate_address=rate_address,
         rate_account=rate_account,
         public_url=public_url,
+        settled_orders=settled_orders,
         json_lines=log_format is LogFormat.JSON,
         log_requests=log_requests,
         status_lists=status_lists or [],

@@ -80,6 +80,7 @@ class Heartbeat:
                 self._keeper.add_stored_sessions()
             else:
                 self._keeper.rebuild()
+            self._forget()
         self._leading = leading
         return leading
 
@@ -101,6 +102,7 @@ class Heartbeat:
         if progress.moved:
             self.read_chain()
         settled = self._settle(now)
+        self._forget()
         return Beat(
             cleared=tuple(cleared),
             moved=progress.moved,
@@ -187,6 +189,11 @@ class Heartbeat:
                 settled.append(key)
         self._sealed.difference_update(settled)
         return settled
+
+    def _forget(self) -> None:
+        """Let go of what is settled and not among the newest. Raises `ArchiveBroken`."""
+        self._desk.forget()
+        self._keeper.forget()
 
     def _rebuild(self) -> None:
         """Begin anew from what is durable: after a start, after taking over, or when the chain took facts back.

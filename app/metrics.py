@@ -80,7 +80,10 @@ class HouseCollector(Collector):
     def _exchange(self) -> Iterable[Metric]:
         try:
             states = self._house.desk.look(
-                lambda market, _: Counter([session.state for session in market.sessions.values()])
+                lambda market, _: (
+                    Counter([session.state for session in market.sessions.values()])
+                    + Counter({SessionState.SETTLED: len(market.forgotten)})
+                )
             )
             sequence = self._house.journal.sequence
         except ExchangeRefused:

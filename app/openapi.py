@@ -20,7 +20,7 @@ Document = dict[str, Any]
 COMMITTED = Path(__file__).parents[1] / "docs" / "openapi.json"
 
 _EVERYWHERE = ("bad-request", "body-too-deep", "body-too-large", "too-many-requests", "overloaded", "timed-out")
-_JOURNAL = ("journal-broken",)
+_JOURNAL = ("journal-broken", "archive-broken")
 _STORE = ("store-broken",)
 _INPUT = ("malformed-request",)
 _PAGE = (*_INPUT, "malformed-cursor")
@@ -86,7 +86,7 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/proofs/orders/{digest}": ("unknown-order", *_READ, *_PROOF, *_JOURNAL, *_STORE),
     "GET /v1/accounts": ("malformed-address", *_READ, *_INPUT),
     "GET /v1/accounts/{number}": ("unknown-account", *_READ, *_INPUT, *_JOURNAL),
-    "GET /v1/accounts/{number}/statement": ("unknown-account", *_READ, *_PAGE),
+    "GET /v1/accounts/{number}/statement": ("unknown-account", *_READ, *_PAGE, *_JOURNAL),
     "POST /v1/sign-in/challenge": ("malformed-address", "access-store-broken", *_INPUT),
     "POST /v1/sign-in": ("malformed-sign-in", "sign-in-refused", "bad-signature", "access-store-broken", *_INPUT),
     "GET /v1/sign-in": _SIGNED_IN,

@@ -97,6 +97,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "parameters-differ": (503, "The exchange was started under other rules"),
     "journal-in-use": (503, "Another process writes to the journal"),
     "not-the-sequencer": (503, "Another process decides"),
+    "archive-broken": (503, "Settled sessions cannot be looked up"),
     "journal-broken": (503, "The exchange cannot write anything down"),
     "overloaded": (503, "More at once than this exchange holds"),
     "too-many-requests": (429, "Too many requests"),
@@ -170,7 +171,7 @@ _MEANINGS = {
     "unexpected": "A fault of this server. Nothing that was acknowledged is lost; sending an order again is harmless.",
 }
 
-_PASSING = frozenset({"not-the-sequencer", "store-broken", "access-store-broken"})
+_PASSING = frozenset({"not-the-sequencer", "store-broken", "access-store-broken", "archive-broken"})
 """Refusals that are worth asking again after a second: another process may take over, a database may come back."""
 
 _CODES_BY_STATUS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}

@@ -17,7 +17,7 @@ from exchange.documents import hexed
 from exchange.effects.trade_index import TradeRecord
 from exchange.effects.views import trade_document
 from exchange.events import Event, GateClosed, OrderAccepted, OrderCancelled, SessionCleared, SessionSettled
-from exchange.market import Session
+from exchange.held_session import Session
 from exchange.receipt import Receipt
 from identity.hashing import keccak
 

@@ -33,10 +33,11 @@ from contracts.errors import EvmError
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.effects.intake import Intake
+from exchange.effects.past_trades import find_trade
 from exchange.effects.readable import judge_order, judge_trade
 from exchange.effects.routes import exchange_router
 from exchange.events import OrderAccepted
-from exchange.market import Session
+from exchange.held_session import Session
 from exchange.units import Nano
 from identity.address import Address
 from identity.document import Change
@@ -131,7 +132,7 @@ def create_app(
         return house.founded.parameters.domain
 
     def book_of_trade(leaf: bytes) -> Book:
-        return desk.book(desk.look(lambda _, trades: trades.find(leaf).trade.session))
+        return desk.book(find_trade(desk, leaf).trade.session)
 
     def book_of_order(digest: bytes) -> Book:
         return desk.book(desk.look(lambda market, _: market.session_of(digest).key))

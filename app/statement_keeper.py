@@ -3,11 +3,14 @@
 Only where the chain took facts back does it begin anew.
 """
 
+from collections.abc import Iterable
+
 from exchange.delivery import SessionKey
 from exchange.effects.desk import Desk
+from exchange.effects.past_trades import settled_with
 from settlement.effects.indexer import Indexer
 from settlement.effects.store import Store
-from settlement.statement import Statements
+from settlement.statement import Line, Statements, past_lines
 
 
 class StatementKeeper:
@@ -17,7 +20,7 @@ class StatementKeeper:
     """
 
     def __init__(self, desk: Desk, store: Store, indexer: Indexer) -> None:
-        self.statements = Statements()
+        self.statements = Statements(self._past)
         self._desk = desk
         self._store = store
         self._indexer = indexer
@@ -58,3 +61,17 @@ class StatementKeeper:
         for key in sorted(new):
             if self._store.batches(key.number):
                 self.add_session(key)
+
+    def forget(self) -> None:
+        """Let go of the lines of sessions that the desk has let go of."""
+        gone = self._desk.look(lambda market, _: [key for key in self._booked if key in market.forgotten])
+        if gone:
+            self.statements.forget({key.number for key in gone})
+            self._booked.difference_update(gone)
+
+    def _past(self, account: int, begin: int, end: int) -> Iterable[Line]:
+        """Return the lines of an account in sessions that the desk has let go of."""
+        fee_account = self._desk.look(lambda market, _: market.parameters.market.fee_account)
+        found = settled_with(self._desk, account, begin, end, fees=account == fee_account)
+        trades = ((record.trade, record.buyer, record.seller) for record in found.trades)
+        return past_lines(account, trades, found.own_uses, fee_account)

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from exchange.effects.archive import Archive
 from exchange.effects.entries import Damage
 from exchange.effects.journal import Journal, SqliteJournal, check_journal, read_bodies
 from identity.effects.access_store import AccessStore
@@ -19,6 +20,7 @@ from settlement.effects.sqlite_store import SqliteStore
 JOURNAL_FILE = "journal.db"
 STORE_FILE = "settlement.db"
 ACCESS_FILE = "access.db"
+ARCHIVE_FILE = "archive.db"
 
 _SQLITE = "sqlite:///"
 
@@ -67,6 +69,13 @@ class Storage:
             return AccessStore(self.url)
         assert self.access is not None
         return AccessStore(f"sqlite:///{self.access}")
+
+    def open_archive(self) -> Archive:
+        """Open the archive of settled sessions. Raises `ArchiveBroken`."""
+        if self.url is not None:
+            return Archive(self.url)
+        assert self.folder is not None
+        return Archive(f"sqlite:///{self.folder / ARCHIVE_FILE}")
 
     def is_there(self) -> bool:
         """Whether there is something to read: a file of a journal, or a server."""

@@ -9,7 +9,8 @@ from time import perf_counter
 
 from app.figures import Figures
 from app.rate_limit import Allowances
-from exchange.effects.desk import Desk, Result, Taken
+from exchange.effects.desk import Desk
+from exchange.effects.taken import Result, Taken
 from exchange.errors import Overloaded, TooManyRequests
 from exchange.order import SignedOrder
 from identity.registry import Registry

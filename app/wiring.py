@@ -19,6 +19,7 @@ from contracts.evm import Evm
 from contracts.local_evm import LocalEvm
 from exchange.effects.desk import Desk
 from exchange.effects.journal import Journal
+from exchange.effects.memory import MOST_ORDERS, Memory
 from exchange.market import Market
 from exchange.units import Nano
 from identity.address import Address
@@ -163,11 +164,13 @@ def build(
     *,
     preset: ChainPreset | None = None,
     storage: Storage | None = None,
+    most_settled_orders: int = MOST_ORDERS,
 ) -> House:
     """Build the exchange on a chain that is treated as `preset` says, or else `chain_preset`.
 
     `storage` says where journal and store lie, if not in the exchange's folder. Where it is shared and another process
-    decides, this one follows: see `Heartbeat.lead`.
+    decides, this one follows: see `Heartbeat.lead`. So many orders of settled sessions stay in memory as
+    `most_settled_orders` says.
 
     Raises the rooms' refusals where a file, the chain or the rules do not fit together.
     """
@@ -196,7 +199,10 @@ def build(
         def credit(account: int) -> Nano:
             return indexer.state.free(account)
 
-        desk = Desk(journal, Market(), registry, credit, keys.receipts, clock)
+        archive = storage.open_archive()
+        stack.callback(archive.close)
+        memory = Memory(journal, archive, most_settled_orders)
+        desk = Desk(journal, Market(), registry, credit, keys.receipts, clock, memory)
         desk.open(founded.parameters)
         access = storage.open_access()
         stack.callback(access.close)

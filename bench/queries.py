@@ -2,8 +2,10 @@
 
     python -m bench.queries [--trades N]
 
-Everything is asked as the routes ask it, to the plain document. The base is the same trades in a SQLite file with an
-index for each question. Default sizes are small; the figure in the docs is for --trades 2000000.
+Everything is asked as the routes ask it, to the plain document: of what is in memory, and of what was let go of and
+is in the archive; a session's totals are then read from the journal, which holds the first hundred sessions. The base
+is the same trades in a SQLite file with an index for each question. Default sizes are small; the figure in the docs
+is for --trades 2000000.
 """
 
 import argparse
@@ -20,21 +22,24 @@ from bench.town import FIRST_START, PERIOD, Town
 from exchange.book import Book
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
+from exchange.effects.archive import Archive
+from exchange.effects.journal import SqliteJournal
 from exchange.effects.trade_index import TradeIndex, trades_of
 from exchange.effects.views import session_document, trade_document
 from exchange.events import OrderAccepted, SessionCleared
-from exchange.market import Session
+from exchange.held_session import Session
 from exchange.receipt import Receipt
 from exchange.session import SessionState
 from exchange.trade import Trade
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.hashing import keccak
 from settlement.effects.routes import line_document
-from settlement.statement import Statements, totals
+from settlement.statement import Statements, past_lines, totals
 
 PER_SESSION = 100
 PER_ACCOUNT = 96
 TIMES = 1_000
+READ_AGAIN = 100
 
 
 def cleared_sessions(town: Town, trades: int) -> Iterator[Session]:
@@ -88,6 +93,50 @@ def milliseconds(question: Callable[[int], object]) -> str:
         used.append((time.thread_time() - before) * 1e3)
         wall.append((time.perf_counter() - started) * 1e3)
     return f"p50 {percentile(wall, 0.5):.3f} ms, p99 {percentile(wall, 0.99):.3f} ms ({percentile(used, 0.99):.3f} CPU)"
+
+
+def _of_archive(
+    folder: Path, sessions: dict[SessionKey, Session], leaves: list[bytes], accounts: int, town: Town
+) -> dict[str, Callable[[int], object]]:
+    """Put all sessions into an archive, and the first of them into a journal; return the same questions to these."""
+    archive, journal, after = Archive(f"sqlite:///{folder / 'archive.db'}"), SqliteJournal(folder / "journal.db"), 0
+    first = list(sessions)[:READ_AGAIN]
+    for key, session in sessions.items():
+        orders = range(after + 1, after + 1 + len(session.orders))
+        after = orders.stop
+        if key in first:
+            journal.append([*session.orders.values(), session.cleared]).result()
+        archive.keep(session, orders, [after])
+
+    def statement(turn: int) -> object:
+        account = turn % accounts + 2
+        found = archive.of_account(account, 0, 1 << 40, fees=False)
+        statements = Statements(
+            lambda *_: past_lines(account, [(r.trade, r.buyer, r.seller) for r in found.trades], found.own_uses, 1)
+        )
+        lines = statements.lines(account)
+        return totals(lines), [line_document(line) for line in lines]
+
+    def read_again(turn: int) -> object:
+        key = first[turn % len(first)]
+        session = Session(key, SessionState.SETTLED)
+        for event in journal.pick(archive.entries(key)):
+            if isinstance(event, SessionCleared):
+                session.cleared = event
+            else:
+                session.orders[event.digest] = event
+        return session_document(session, town.parameters, None, curves=True)
+
+    def page(turn: int) -> object:
+        account = turn % accounts + 2
+        return [*map(trade_document, archive.listed(account=account, session=None, after=None, limit=101))]
+
+    return {
+        "one by its name": lambda turn: trade_document(archive.trade(leaves[turn % len(leaves)])),
+        "a statement": statement,
+        "a session's totals": read_again,
+        "a page of an account": page,
+    }
 
 
 def main() -> None:
@@ -163,9 +212,11 @@ def main() -> None:
                 lambda turn: (turn % accounts + 2,),
             ),
         }
+        of_archive = _of_archive(Path(folder), sessions, leaves, accounts, town)
         for label, (question, sql, values) in questions.items():
             base = milliseconds(lambda turn, ask=sql, given=values: table.execute(ask, given(turn)).fetchall())
             print(f"{asked.trades:,} trades, {label}: {milliseconds(question)}; SQLite {base}; {load_line()}")
+            print(f"    the same, from the archive: {milliseconds(of_archive[label])}", flush=True)
         table.close()
     print(f"memory a trade: index {of_index / asked.trades:,.0f} B, statements {of_statements / asked.trades:,.0f} B")
 

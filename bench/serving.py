@@ -13,7 +13,7 @@ from app.clock import WallClock
 from app.collector import spare_the_book
 from app.community import Community
 from app.founding import Founded, Keys, found
-from app.heartbeat import HeartbeatThread
+from app.heartbeat_thread import HeartbeatThread
 from app.server import Serving, create_app
 from app.wiring import Places, build
 from contracts.local_evm import LocalEvm
@@ -32,6 +32,10 @@ TERMS = {
 UTILITY = {"sell_micro_per_kwh": 300_000, "buy_micro_per_kwh": 80_000, "capacity_wh": 1, "deposit_cents": 0}
 
 
+_FOUNDING_SECONDS = 3_600
+"""Each block is a second later than the one before: what is founded in many would exist only some minutes from now."""
+
+
 def community(members: int, period: int = 900) -> Community:
     """Return so many homes, each with a load, a roof and ten million euro."""
     homes = [
@@ -46,9 +50,11 @@ def community(members: int, period: int = 900) -> Community:
 def main() -> None:
     """Found, serve, and wait for the end of standard input."""
     places, clock = Places(Path(sys.argv[1])), WallClock()
-    evm = LocalEvm(clock, genesis_time=clock())
+    before = [_FOUNDING_SECONDS]
+    evm = LocalEvm(lambda: clock() - before[0], genesis_time=clock() - _FOUNDING_SECONDS)
     periods = [int(text) for text in sys.argv[3:]]
     founded: Founded = found(evm, community(int(sys.argv[2]), *periods), Keys.devnet())
+    before[0] = 0
     founded.write(places.exchange)
     with build(places, founded, Keys.devnet(), clock, evm) as house, Serving(create_app(house)) as server:
         heart = HeartbeatThread(house.heartbeat, house.desk)

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from exchange.delivery import SessionKey
 from exchange.documents import event_from_document, event_to_document
-from exchange.errors import OrderMalformed
+from exchange.errors import OrderMalformed, SessionNotCleared
 from exchange.events import (
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
     SessionCleared,
 )
+from exchange.held_session import Session
 from exchange.parameters import Parameters
 
 Kind = TypeVar("Kind", OrderAccepted, OrderCancelled)
@@ -40,6 +41,20 @@ class Book:
             "cancellations": [event_to_document(cancellation) for cancellation in self.cancellations],
             "cleared": event_to_document(self.cleared),
         }
+
+
+def book_of(session: Session, parameters: Parameters) -> Book:
+    """Return the book of a session; refuses one that is not cleared yet."""
+    key = session.key
+    if session.cleared is None:
+        raise SessionNotCleared(str(key), parameters.market.gate_closure(key.delivery_start))
+    return Book(
+        key=key,
+        parameters=parameters,
+        orders=tuple(session.orders.values()),
+        cancellations=tuple(session.cancelled.values()),
+        cleared=session.cleared,
+    )
 
 
 def book_from_document(document: Mapping[str, Any]) -> Book:

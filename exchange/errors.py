@@ -21,6 +21,7 @@
     ├── ParametersDiffer          parameters-differ
     ├── JournalInUse              journal-in-use
     ├── JournalBroken             journal-broken
+    ├── ArchiveBroken             archive-broken
     ├── NotTheSequencer           not-the-sequencer
     ├── Overloaded                overloaded
     └── TooManyRequests           too-many-requests
@@ -240,6 +241,12 @@ class JournalBroken(ExchangeRefused):
     def __init__(self, why: str, sequence: int | None = None) -> None:
         super().__init__(why if sequence is None else f"entry {sequence}: {why}")
         self.sequence = sequence
+
+
+class ArchiveBroken(ExchangeRefused):
+    """The archive of settled sessions cannot be written or read; what it holds can be made again from the journal."""
+
+    code = "archive-broken"
 
 
 class NotTheSequencer(ExchangeRefused):

@@ -7,7 +7,6 @@ through it gives the same state again.
 
 from bisect import insort
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from exchange.admission import admit, check_gate, judge
 from exchange.clear import Resting, clear
@@ -32,6 +31,7 @@ from exchange.events import (
 from exchange.events import (
     GateClosed as GateClosedEvent,
 )
+from exchange.held_session import Session, SessionForgotten, Summary
 from exchange.order import Order, SignedOrder, cancellation_digest
 from exchange.own_orders import OwnOrders
 from exchange.parameters import Parameters
@@ -45,31 +45,20 @@ from identity.registry import Registry
 from identity.signature import recover
 
 
-@dataclass(slots=True)
-class Session:
-    """One session as the market holds it: every order that was taken, and what became of it."""
-
-    key: SessionKey
-    state: SessionState = SessionState.OPEN
-    orders: dict[bytes, OrderAccepted] = field(default_factory=dict)
-    cancelled: dict[bytes, OrderCancelled] = field(default_factory=dict)
-    closed_at: int | None = None
-    cleared: SessionCleared | None = None
-    settled_at: int | None = None
-
-    def live(self) -> list[OrderAccepted]:
-        """Return the orders that were not taken back, in the order they came."""
-        return [order for digest, order in self.orders.items() if digest not in self.cancelled]
-
-
 class Market:
-    """The state of one exchange, and what it decides from it."""
+    """The state of one exchange, and what it decides from it.
+
+    A session that is settled decides nothing any more and may be forgotten: then `forgotten` has its summary. While
+    somebody asks about it, it is among those `recalled`.
+    """
 
     def __init__(self) -> None:
         self.sessions: dict[SessionKey, Session] = {}
         self.in_order: list[
             SessionKey
         ] = []  # the sessions' keys, ascending: sorting them anew is for nobody to wait for
+        self.forgotten: dict[SessionKey, Summary] = {}
+        self.recalled: dict[SessionKey, Session] = {}
         self.next_sequence = 1
         self._parameters: Parameters | None = None
         self._separator = b""
@@ -98,28 +87,33 @@ class Market:
     # Questions
 
     def session(self, key: SessionKey) -> Session:
-        """Return a session, or refuse it as unknown."""
-        session = self.sessions.get(key)
+        """Return a session, or refuse it as unknown. Raises `SessionForgotten` where it is to be recalled first."""
+        session = self.sessions.get(key) or self.recalled.get(key)
         if session is None:
-            raise UnknownSession(str(key))
+            raise SessionForgotten(key) if key in self.forgotten else UnknownSession(str(key))
         return session
+
+    def summary(self, key: SessionKey) -> Summary:
+        """Return a session in a few numbers, forgotten or not; the session is one of `in_order`."""
+        session = self.sessions.get(key)
+        return self.forgotten[key] if session is None else session.summary()
 
     def session_of(self, digest: bytes) -> Session:
         """Return the session that holds the order with this digest, or refuse the order as unknown."""
         key = self._session_of.get(digest)
         if key is None:
             raise UnknownOrder(digest)
-        return self.sessions[key]
+        return self.session(key)
 
     def stands(self, digest: bytes) -> bool:
         """Whether this order was taken, and not taken back."""
         key = self._session_of.get(digest)
-        return key is not None and digest not in self.sessions[key].cancelled
+        return key is not None and digest not in self.session(key).cancelled
 
     def held(self, digest: bytes) -> OrderAccepted | None:
         """Return the acceptance of this order, if it was ever taken."""
         key = self._session_of.get(digest)
-        return None if key is None else self.sessions[key].orders[digest]
+        return None if key is None else self.session(key).orders[digest]
 
     def reserved(self, account: int) -> Nano:
         """Return what the account's orders and unsettled trades can still cost it."""
@@ -160,6 +154,8 @@ class Market:
                 raise GateClosed(self.parameters.market.gate_closure(order.delivery_start))
             if digest in session.cancelled:
                 raise OrderCancelledBefore(digest)
+        elif key in self.forgotten:
+            raise GateClosed(self.parameters.market.gate_closure(order.delivery_start))
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
@@ -259,11 +255,37 @@ class Market:
         assert not session.orders[event.digest].receipt.signature, "an order is acknowledged once"
         session.orders[event.digest] = event
 
+    # What is settled
+
+    def forget(self, key: SessionKey) -> None:
+        """Let go of a settled session but for its summary; nothing else of the state rests on it any more."""
+        session = self.sessions[key]
+        assert session.state is SessionState.SETTLED, "only what is settled may be forgotten"
+        self.forgotten[key] = session.summary()
+        del self.sessions[key]
+        self._lose(session)
+
+    def recall(self, session: Session) -> None:
+        """Hold a forgotten session for those who ask about it, until it is dropped."""
+        assert session.summary() == self.forgotten[session.key], "a settled session changes no more"
+        self.recalled[session.key] = session
+        for digest in session.orders:
+            self._session_of[digest] = session.key
+
+    def drop(self, key: SessionKey) -> None:
+        """Let go of a session that was recalled."""
+        self._lose(self.recalled.pop(key))
+
+    def _lose(self, session: Session) -> None:
+        for digest in session.orders:
+            del self._session_of[digest]
+
     def _accept(self, event: OrderAccepted) -> None:
         order = event.signed.order
         key = order.session
         session = self.sessions.get(key)
         if session is None:
+            assert key not in self.forgotten, "a settled session takes no orders"
             session = self.sessions[key] = Session(key)
             insort(self.in_order, key)
             self._uncleared[key] = None

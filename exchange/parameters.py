@@ -154,3 +154,14 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not text")
     return value
+
+
+def difference(written: Parameters, given: Parameters) -> str:
+    """Name what two sets of rules do not agree on."""
+    before, now = written.to_document(), given.to_document()
+    terms_before, terms_now = before.pop("market"), now.pop("market")
+    assert isinstance(terms_before, dict)
+    assert isinstance(terms_now, dict)
+    before |= {f"market.{name}": value for name, value in terms_before.items()}
+    now |= {f"market.{name}": value for name, value in terms_now.items()}
+    return ", ".join(f"{name} is {now[name]!r}, was {before[name]!r}" for name in before if before[name] != now[name])

@@ -4,11 +4,13 @@ Amounts are signed from the account's side: what it gets is positive, what it pa
 leaf of a trade, the digest of a bid whose own energy was used, or the hash of a transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
 from exchange.book import Book
+from exchange.clearing import OwnUse
+from exchange.delivery import SessionKey
 from exchange.trade import Trade
 from exchange.units import MicroPerKwh, Nano, Wh
 from settlement.facts import Deposited, Withdrawn, Witnessed
@@ -54,10 +56,15 @@ class Totals:
     balance: Nano
 
 
+Past = Callable[[int, int, int], Iterable[Line]]
+"""The lines of an account, from an instant up to another, in sessions that were forgotten here."""
+
+
 @dataclass(slots=True)
 class Statements:
-    """The lines of every account."""
+    """The lines of every account; `past` gives those of sessions that were forgotten."""
 
+    past: Past = lambda *_: ()
     _lines: dict[int, list[Line]] = field(default_factory=dict)
 
     def add_book(self, book: Book) -> None:
@@ -65,25 +72,19 @@ class Statements:
         clearing, start = book.cleared.clearing, book.key.delivery_start
         number = book.key.number  # one value for all lines: there are millions of them
         account_of = {order.digest: order.account for order in book.orders}
+        fee_account = book.parameters.market.fee_account
         for trade in clearing.trades:
-            self._add(account_of[trade.bid], _of_trade(LineKind.BOUGHT, trade, number, Nano(-trade.cost)))
-            self._add(account_of[trade.offer], _of_trade(LineKind.SOLD, trade, number, trade.value))
-            if trade.fee:
-                self._add(book.parameters.market.fee_account, _of_trade(LineKind.FEE, trade, number, trade.fee))
+            for account, line in _of_trade(trade, number, account_of[trade.bid], account_of[trade.offer], fee_account):
+                self._add(account, line)
         for use in clearing.own_uses:
-            self._add(
-                account_of[use.bid],
-                Line(
-                    kind=LineKind.OWN_USE,
-                    at=start,
-                    session=number,
-                    reference=use.bid,
-                    energy=use.energy,
-                    rate=None,
-                    fee_rate=None,
-                    amount=Nano(0),
-                ),
-            )
+            self._add(account_of[use.bid], _of_use(use, number, start))
+
+    def forget(self, sessions: Container[int]) -> None:
+        """Let go of the lines of some sessions, which `past` has from now on."""
+        for account, lines in list(self._lines.items()):
+            kept = [line for line in lines if line.session is None or line.session not in sessions]
+            if len(kept) < len(lines):  # a new list: somebody may just be reading the old one
+                self._lines[account] = kept
 
     def add_fact(self, witnessed: Witnessed, at: int) -> None:
         """Add a movement of tokens from the contract's log; other facts have no line."""
@@ -98,7 +99,11 @@ class Statements:
 
         Lines of one instant without a session come first; so the order does not depend on what was heard of first.
         """
-        found = [line for line in self._lines.get(account, ()) if begin <= line.at < end]
+        mine = self._lines.get(account, ())
+        held = {line.session for line in mine}
+        found = [line for line in mine if begin <= line.at < end]
+        # asked second: what is forgotten in between is in both, and nothing in neither
+        found += [line for line in self.past(account, begin, end) if line.session not in held]
         return sorted(found, key=lambda line: (line.at, -1 if line.session is None else line.session))
 
     def _add(self, account: int, line: Line) -> None:
@@ -128,7 +133,29 @@ def totals(lines: Iterable[Line]) -> Totals:
     )
 
 
-def _of_trade(kind: LineKind, trade: Trade, session: int, amount: Nano) -> Line:
+def past_lines(
+    account: int,
+    trades: Iterable[tuple[Trade, int, int]],
+    own_uses: Iterable[tuple[SessionKey, OwnUse]],
+    fee_account: int,
+) -> Iterator[Line]:
+    """Yield an account's lines of trades, each with its buyer and its seller, and of its own uses."""
+    for trade, buyer, seller in trades:
+        for whose, line in _of_trade(trade, trade.session.number, buyer, seller, fee_account):
+            if whose == account:
+                yield line
+    for key, use in own_uses:
+        yield _of_use(use, key.number, key.delivery_start)
+
+
+def _of_trade(trade: Trade, session: int, buyer: int, seller: int, fee_account: int) -> Iterator[tuple[int, Line]]:
+    yield buyer, _side_of(LineKind.BOUGHT, trade, session, Nano(-trade.cost))
+    yield seller, _side_of(LineKind.SOLD, trade, session, trade.value)
+    if trade.fee:
+        yield fee_account, _side_of(LineKind.FEE, trade, session, trade.fee)
+
+
+def _side_of(kind: LineKind, trade: Trade, session: int, amount: Nano) -> Line:
     return Line(
         kind=kind,
         at=trade.session.delivery_start,
@@ -138,6 +165,19 @@ def _of_trade(kind: LineKind, trade: Trade, session: int, amount: Nano) -> Line:
         rate=trade.rate,
         fee_rate=trade.fee_rate,
         amount=amount,
+    )
+
+
+def _of_use(use: OwnUse, session: int, start: int) -> Line:
+    return Line(
+        kind=LineKind.OWN_USE,
+        at=start,
+        session=session,
+        reference=use.bid,
+        energy=use.energy,
+        rate=None,
+        fee_rate=None,
+        amount=Nano(0),
     )
 
 

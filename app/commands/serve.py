@@ -22,6 +22,7 @@ from app.street import street_file
 from app.wiring import Places, build, chain_preset, keeper_of, open_chain
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
+from exchange.effects.memory import MOST_ORDERS
 from identity.effects.keystore import read_key
 from identity.effects.status_lists import StatusLists
 
@@ -44,6 +45,7 @@ def run(
     rate_address: int,
     rate_account: int,
     public_url: str | None,
+    settled_orders: int | None = None,
     json_lines: bool,
     log_requests: bool,
     status_lists: Sequence[str] = (),
@@ -70,7 +72,16 @@ def run(
             raise ExchangeFileUnusable("this exchange is on a real chain: name the operator's key with --key-file")
         keys = Keys.devnet() if key_file is None else Keys.one(read_key(key_file))
         house = stack.enter_context(
-            build(places, founded, keys, clock, evm, preset=preset, storage=storage_of(storage, data))
+            build(
+                places,
+                founded,
+                keys,
+                clock,
+                evm,
+                preset=preset,
+                storage=storage_of(storage, data),
+                most_settled_orders=MOST_ORDERS if settled_orders is None else settled_orders,
+            )
         )
         if house.heartbeat.lead():
             house.heartbeat.beat(clock())

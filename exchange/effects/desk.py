@@ -12,21 +12,33 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import TypeVar
 
-from exchange.book import Book
+from exchange.acknowledged import acknowledged
+from exchange.book import Book, book_of
 from exchange.delivery import SessionKey
+from exchange.effects.archive import Archive
 from exchange.effects.journal import Journal
+from exchange.effects.memory import Memory
 from exchange.effects.recovery import WORTH_SHARING, Recovery
+from exchange.effects.taken import Result, Taken
 from exchange.effects.trade_index import TradeIndex, trades_of
 from exchange.effects.turns import Turns
-from exchange.errors import ExchangeRefused, JournalBroken, NotTheSequencer, ParametersDiffer, SessionNotCleared
+from exchange.errors import (
+    ArchiveBroken,
+    ExchangeRefused,
+    JournalBroken,
+    NotTheSequencer,
+    ParametersDiffer,
+    UnknownOrder,
+)
 from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared, SessionSettled
+from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
-from exchange.parameters import Parameters
-from exchange.receipt import Receipt, sign_receipts
+from exchange.parameters import Parameters, difference
+from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
 from exchange.units import Nano
@@ -41,24 +53,12 @@ _ENOUGH = 128
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The exchange holds the order; `new` says that it did not before, `state` how far its session has come."""
-
-    accepted: OrderAccepted
-    new: bool
-    state: SessionState = SessionState.OPEN
-
-
-Result = Taken | ExchangeRefused | IdentityRefused
-"""What became of an order that was handed in."""
-
-
 class Desk:
     """One exchange in one process.
 
     `registry` gives the registry as it stands, `credit` what an account could withdraw at once, `clock` the time in
-    unix seconds. `receipts_key` is the private key that signs receipts. `open` comes before everything else.
+    unix seconds. `receipts_key` is the private key that signs receipts; `memory` is what is kept of settled sessions,
+    if not all. `open` comes before everything else.
     """
 
     def __init__(
@@ -69,8 +69,10 @@ class Desk:
         credit: Callable[[int], Nano],
         receipts_key: bytes,
         clock: Callable[[], int],
+        memory: Memory | None = None,
     ) -> None:
         self.clock = clock
+        self._memory = Memory(journal, None) if memory is None else memory
         self._journal = journal
         self._market = market
         self._registry = registry
@@ -87,7 +89,7 @@ class Desk:
         self._durable: Future[int] = Future()
         self._durable.set_result(0)
         self._broken: str | None = None
-        self._taken_in = 0  # the last entry that was read; what this process writes it knows already
+        self._taken_in = 0  # the last entry that was read, or handed in to be written
 
     def open(self, parameters: Parameters) -> None:
         """Replay the journal and make sure that `parameters` are the rules it was written under.
@@ -104,9 +106,11 @@ class Desk:
         with self._lock:
             self._catch_up()
             if self._market.has_parameters and self._market.parameters != parameters:
-                differing = _difference(self._market.parameters, parameters)
+                differing = difference(self._market.parameters, parameters)
                 raise ParametersDiffer(f"the journal was written under other rules: {differing}")
             durable = self._durable
+            if self._journal.writable:
+                self._memory.begin(self._market)
             if not self._market.has_parameters:
                 self._refuse_unless_writing()
                 durable = self._carry_out([ParametersSet(parameters=parameters, at=self.clock())])
@@ -161,13 +165,17 @@ class Desk:
 
         Refuses as the market does: unknown order, bad signature, no authority, gate closed.
         """
-        cancellation, durable = self._decide_cancellation(digest, signature)
+        cancellation, durable = self._recalling(lambda: self._decide_cancellation(digest, signature))
         durable.result()
         return cancellation
 
     async def cancel_soon(self, digest: bytes, signature: bytes) -> OrderCancelled:
         """As `cancel`, for an event loop."""
-        cancellation, durable = self._decide_cancellation(digest, signature)
+        try:
+            with self._lock:
+                cancellation, durable = self._decide_cancellation(digest, signature)
+        except (UnknownOrder, SessionForgotten):  # the journal is to be read, which takes a while
+            return await asyncio.to_thread(self.cancel, digest, signature)
         await asyncio.wrap_future(durable)
         return cancellation
 
@@ -206,6 +214,16 @@ class Desk:
             durable = self._carry_out([] if settled else [SessionSettled(session=key, at=now)])
         durable.result()
 
+    def forget(self) -> None:
+        """Let go of what is settled and not among the newest; raises `ArchiveBroken`, and then holds on to it."""
+        with self._clearing:
+            with self._lock:
+                surplus = self._memory.surplus(self._market)
+            for session in surplus:
+                self._memory.keep(session)
+                with self._lock:
+                    self._let_go(session.key)
+
     # Questions
 
     def look(self, question: Callable[[Market, TradeIndex], T]) -> T:
@@ -226,20 +244,12 @@ class Desk:
 
     def book(self, key: SessionKey) -> Book:
         """Return the published book of a cleared session; refuses an unknown session and one not cleared yet."""
+        return self.look(lambda market, _: book_of(market.session(key), market.parameters))
 
-        def copy(market: Market, _: TradeIndex) -> Book:
-            session = market.session(key)
-            if session.cleared is None:
-                raise SessionNotCleared(str(key), market.parameters.market.gate_closure(key.delivery_start))
-            return Book(
-                key=key,
-                parameters=market.parameters,
-                orders=tuple(session.orders.values()),
-                cancellations=tuple(session.cancelled.values()),
-                cleared=session.cleared,
-            )
-
-        return self.look(copy)
+    @property
+    def archive(self) -> Archive | None:
+        """Where settled sessions are found that were let go of."""
+        return self._memory.archive
 
     # Behind the lock
 
@@ -259,7 +269,16 @@ class Desk:
             for place, one in enumerate(results):
                 if isinstance(one, Taken) and one.accepted.digest in signed_for:
                     results[place] = Taken(signed_for[one.accepted.digest], one.new, one.state)
-            return results, self._write()
+            durable = self._write()
+        for place, one in enumerate(results):
+            if not isinstance(one, Taken) and orders[place].order.session in self._market.forgotten:
+                results[place] = self._answered_before(orders[place]) or one
+        return results, durable
+
+    def _answered_before(self, signed: SignedOrder) -> Taken | None:
+        """Return what an order of a session that was let go of was answered with, if it was taken."""
+        held = self._memory.accepted(signed.order.digest(self._market.separator))
+        return None if held is None else Taken(held, new=False, state=SessionState.SETTLED)
 
     def _recover(self, signed: SignedOrder) -> Recovered | bytes:
         digest = signed.order.digest(self._market.separator)
@@ -297,36 +316,41 @@ class Desk:
 
     def _acknowledge(self, taken: Sequence[OrderAccepted]) -> dict[bytes, OrderAccepted]:
         """Sign the receipts of orders that were just taken, together, and note them to be written down."""
-        wanted = [(each.digest, each.receipt.sequence, each.receipt.received_at) for each in taken]
-        receipts = sign_receipts(wanted, self._receipts, self._market.separator)
-        events = {
-            each.digest: OrderAccepted(
-                digest=each.digest,
-                signed=each.signed,
-                receipt=receipt,
-                signer=each.signer,
-                account=each.account,
-                asset=each.asset,
-                free=each.free,
-            )
-            for each, receipt in zip(taken, receipts, strict=True)
-        }
+        events = acknowledged(taken, self._receipts, self._market.separator)
         for event in events.values():
             self._market.acknowledge(event)
         self._unwritten.extend(events.values())
         return events
 
     def _decide_cancellation(self, digest: bytes, signature: bytes) -> tuple[OrderCancelled, "Future[int]"]:
-        with self._lock:
-            self._refuse_unless_writing()
-            event = self._market.cancel(digest, signature, registry=self._registry(), now=self.clock())
-            durable = self._carry_out([] if event is None else [event])
-            return self._market.session_of(digest).cancelled[digest], durable
+        self._refuse_unless_writing()
+        event = self._market.cancel(digest, signature, registry=self._registry(), now=self.clock())
+        durable = self._carry_out([] if event is None else [event])
+        return self._market.session_of(digest).cancelled[digest], durable
 
     def _ask(self, question: Callable[[Market, TradeIndex], T]) -> tuple[T, "Future[int]"]:
-        with self._lock:
+        def ask() -> tuple[T, Future[int]]:
             self._refuse_if_broken()
             return question(self._market, self._trades), self._write()
+
+        return self._recalling(ask)
+
+    def _recalling(self, act: Callable[[], T]) -> T:
+        """Act behind the lock; where it needs a session that was let go of, read that first, in front of the lock."""
+        with self._lock:
+            try:
+                return act()
+            except (SessionForgotten, UnknownOrder) as missing:
+                sought = missing
+        session = self._memory.read_again(sought)
+        with self._lock:
+            if session.key in self._market.forgotten:  # where storage is shared, the archive may be ahead of us
+                self._memory.hold(self._market, session)
+            return act()
+
+    def _let_go(self, key: SessionKey) -> None:
+        self._memory.forget(self._market, key)
+        self._trades.forget(key)
 
     def _carry_out(self, events: Sequence[Event]) -> "Future[int]":
         for event in events:
@@ -348,6 +372,9 @@ class Desk:
         except JournalBroken as broken:
             self._broken = str(broken)
             raise
+        for sequence, event in enumerate(events, self._taken_in + 1):
+            self._memory.note(sequence, event)
+        self._taken_in += len(events)
         self._durable.add_done_callback(self._notice)
         return self._durable
 
@@ -373,24 +400,19 @@ class Desk:
                 self._broken = str(broken)
                 raise
             self._taken_in = sequence
+            if isinstance(event, SessionSettled):
+                with suppress(ArchiveBroken):  # `forget` says so; who decides must first have read all
+                    for session in self._memory.surplus(self._market):
+                        self._memory.keep(session)
+                        self._let_go(session.key)
 
     def _replay(self, sequence: int, event: Event) -> None:
         try:
             if isinstance(event, OrderAccepted):
                 assert event.receipt.sequence == self._market.next_sequence, "a receipt's number is out of turn"
             self._market.apply(event)
+            self._memory.note(sequence, event)
             if isinstance(event, SessionCleared):
                 self._trades.add(trades_of(self._market.session(event.session), event))
         except (AssertionError, KeyError) as error:
             raise JournalBroken(f"this cannot have happened: {error}", sequence) from error
-
-
-def _difference(written: Parameters, given: Parameters) -> str:
-    """Name what two sets of rules do not agree on."""
-    before, now = written.to_document(), given.to_document()
-    terms_before, terms_now = before.pop("market"), now.pop("market")
-    assert isinstance(terms_before, dict)
-    assert isinstance(terms_now, dict)
-    before |= {f"market.{name}": value for name, value in terms_before.items()}
-    now |= {f"market.{name}": value for name, value in terms_now.items()}
-    return ", ".join(f"{name} is {now[name]!r}, was {before[name]!r}" for name in before if before[name] != now[name])

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from exchange.documents import hexed, receipt_to_document
-from exchange.effects.desk import Result, Taken
 from exchange.effects.quick_reader import quick_json, quick_order, quick_orders
 from exchange.effects.schema import read_order
+from exchange.effects.taken import Result, Taken
 from exchange.effects.views import Document, taken_document
 from exchange.errors import ExchangeRefused
 from exchange.order import SignedOrder

@@ -21,11 +21,13 @@ from typing import Protocol, TextIO
 from exchange.effects.durable_file import sync_folder
 from exchange.effects.entries import GENESIS, Damage, Entry, Row
 from exchange.effects.group_commit import GroupCommit
-from exchange.effects.reading import Head, Mark, damages, replay, rolled_back
+from exchange.effects.reading import Head, Mark, damages, picked, replay, rolled_back
 from exchange.errors import JournalBroken, JournalInUse
 from exchange.events import Event
 
 _INSERT = "INSERT INTO entries (sequence, previous, hash, body) VALUES (?, ?, ?, ?)"
+_PICK = "SELECT sequence, previous, hash, body FROM entries WHERE sequence IN ({}) ORDER BY sequence"
+_PICKED_AT_ONCE = 500
 _ROWS_AT_ONCE = (128, 32, 8, 1)
 """Of many rows as many as fit go in with one statement: with each the interpreter's lock is given up and waited for."""
 
@@ -61,6 +63,10 @@ class Journal(Protocol):
 
     def read(self, start: int = 1) -> Iterator[tuple[int, Event]]:
         """Yield the durable events from entry `start` on; raises `JournalBroken` at the first damaged entry."""
+        ...
+
+    def pick(self, sequences: Sequence[int]) -> list[Event]:
+        """Return the durable events of these entries, named in ascending order; raises `JournalBroken`."""
         ...
 
     def check(self) -> list[Damage]:
@@ -118,6 +124,10 @@ class SqliteJournal:
     def read(self, start: int = 1) -> Iterator[tuple[int, Event]]:
         """Yield the durable events from entry `start` on; see `Journal`."""
         return read_journal(self.path, start)
+
+    def pick(self, sequences: Sequence[int]) -> list[Event]:
+        """Return the durable events of these entries; see `Journal`."""
+        return pick_entries(self.path, sequences)
 
     def check(self) -> list[Damage]:
         """Return every damaged entry; an empty list says that all is as it was written."""
@@ -188,6 +198,20 @@ def read_journal(path: Path, start: int = 1) -> Iterator[tuple[int, Event]]:
             yield from replay(head, _rows(connection, start), after=after, previous=previous)
         except sqlite3.DatabaseError as error:
             raise JournalBroken(f"{path} is damaged: {error}") from error
+
+
+def pick_entries(path: Path, sequences: Sequence[int]) -> list[Event]:
+    """Return the durable events of some entries, named in ascending order. Raises `JournalBroken`."""
+    found: list[Event] = []
+    with _reader(path) as connection:
+        try:
+            for first in range(0, len(sequences), _PICKED_AT_ONCE):
+                some = sequences[first : first + _PICKED_AT_ONCE]
+                rows = connection.execute(_PICK.format(", ".join("?" * len(some))), some)
+                found += (event for _, event in picked(rows, some))
+        except sqlite3.DatabaseError as error:
+            raise JournalBroken(f"{path} is damaged: {error}") from error
+    return found
 
 
 def check_journal(path: Path) -> list[Damage]:

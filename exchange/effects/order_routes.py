@@ -78,7 +78,7 @@ def order_router(
         """
         name = raw(digest)
         judge_order(desk, reads, request, name)
-        view = desk.look(lambda market, trades: view_order(market, trades, name))
+        view = desk.look(lambda market, _: view_order(market, name))
         return order_document(view, settlement_of(view.session.key))
 
     @router.get("/{digest}/cancellation/typed-data")

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from exchange.effects.entries import GENESIS, Damage, Entry, Row
 from exchange.effects.group_commit import GroupCommit
 from exchange.effects.journal_tables import ENTRIES, HEAD, JOURNAL
-from exchange.effects.reading import Head, damages, replay
+from exchange.effects.reading import Head, damages, picked, replay
 from exchange.errors import JournalBroken, JournalInUse, NotTheSequencer
 from exchange.events import Event
 from identity.effects.versioned import VersionUnknown, open_engine
@@ -131,6 +131,24 @@ class PostgresJournal:
                     yield from replay(head, rows, after=after, previous=previous)
         except SQLAlchemyError as error:
             raise self._broken(error) from error
+
+    def pick(self, sequences: Sequence[int]) -> list[Event]:
+        """Return the durable events of these entries; see `Journal`."""
+        columns = select(ENTRIES.c.sequence, ENTRIES.c.previous, ENTRIES.c.hash, ENTRIES.c.body)
+        found: list[Event] = []
+        try:
+            with self._engine.connect() as connection:
+                for first in range(0, len(sequences), _ROWS_AT_ONCE):
+                    some = sequences[first : first + _ROWS_AT_ONCE]
+                    query = columns.where(ENTRIES.c.sequence.in_(some)).order_by(ENTRIES.c.sequence)
+                    rows = [
+                        (number, before, hash_, body.encode())
+                        for number, before, hash_, body in connection.execute(query)
+                    ]
+                    found += (event for _, event in picked(rows, some))
+        except SQLAlchemyError as error:
+            raise self._broken(error) from error
+        return found
 
     def bodies(self) -> Iterator[bytes]:
         """Yield the body of every entry, whatever its hash says: for an auditor of damage."""

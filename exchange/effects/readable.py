@@ -4,6 +4,7 @@ from starlette.requests import HTTPConnection
 
 from exchange.delivery import SessionKey
 from exchange.effects.desk import Desk
+from exchange.effects.past_trades import find_trade
 from exchange.effects.trade_index import TradeRecord
 from exchange.errors import UnknownOrder
 from exchange.events import OrderAccepted
@@ -56,4 +57,4 @@ def judge_order(desk: Desk, reads: Reads, request: HTTPConnection, digest: bytes
 def judge_trade(desk: Desk, reads: Reads, request: HTTPConnection, leaf: bytes) -> None:
     """Judge whether the asker may read a trade, and record it. Raises `UnknownTrade` and as `Reads.judge`."""
     reads.reader(request)
-    reads.judge(request, trade_item(desk.look(lambda _, trades: trades.find(leaf))))
+    reads.judge(request, trade_item(find_trade(desk, leaf)))

@@ -1,6 +1,7 @@
 """Reading a journal through, wherever it lies: to replay it, or to name everything that is wrong with it."""
 
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 from exchange.effects.entries import GENESIS, Damage, Row, examine
@@ -37,6 +38,20 @@ def replay(
         after, last = found.sequence, found.hash
     if (after, last) != head:
         raise JournalBroken(f"the journal ends here, and should end with entry {head.sequence}", after)
+
+
+def picked(rows: Iterable[Row], sequences: Iterable[int]) -> Iterator[tuple[int, Event]]:
+    """Yield the events of the rows with these numbers, each believed by its own hash: what stands between is not read.
+
+    Raises `JournalBroken`, naming the entry, where one is missing or is not as it was written.
+    """
+    for sequence, row in zip_longest(sequences, rows):
+        if row is None or row[0] != sequence or not isinstance(row[1], bytes):
+            raise JournalBroken("the entry is missing, or another stands in its place", sequence)
+        (found,) = examine([row], after=sequence - 1, previous=row[1])
+        if found.event is None or found.hash != row[2]:
+            raise JournalBroken(found.why or "damaged", sequence)
+        yield sequence, found.event
 
 
 def damages(head: Head, rows: Iterable[Row], mark: Mark | None = None) -> Iterator[Damage]:

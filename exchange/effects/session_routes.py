@@ -13,7 +13,8 @@ from exchange.effects.readable import book_item, curves_item
 from exchange.effects.schema import SessionOut, SessionPage
 from exchange.effects.trade_index import TradeIndex
 from exchange.effects.views import Document, read_session_name, session_document, summary_document
-from exchange.market import Market, Session
+from exchange.held_session import Session
+from exchange.market import Market
 from exchange.parameters import Parameters
 from exchange.session import SessionState
 from identity.effects.paging import Limit, link_next
@@ -49,7 +50,7 @@ def session_router(desk: Desk, *, settlement_of: SettlementOf, reads: Reads) -> 
             position = 0 if after is None else bisect_right(keys, after, key=lambda key: key.number)
             found: list[Document] = []
             while position < len(keys) and len(found) <= limit:
-                session = market.sessions[keys[position]]
+                session = market.summary(keys[position])
                 if state is None or session.state is state:
                     found.append(summary_document(session, market.parameters.market))
                 position += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from exchange.delivery import SessionKey
 from exchange.errors import UnknownTrade
 from exchange.events import SessionCleared
-from exchange.market import Session
+from exchange.held_session import Session
 from exchange.trade import Trade
 
 Place = tuple[int, bytes]
@@ -72,15 +72,16 @@ class TradeIndex:
     """Every trade of the cleared sessions that were added."""
 
     def __init__(self) -> None:
-        self._cleared: list[ClearedTrades] = []
+        self._cleared: dict[int, ClearedTrades] = {}
+        self._next = 0
         self._turns: list[tuple[int, int]] = []  # session number and turn, by number
         self._by_leaf: dict[bytes, int] = {}
         self._by_account: dict[int, array[int]] = {}
 
     def add(self, cleared: ClearedTrades) -> None:
         """Take up the trades of one more session."""
-        turn = len(self._cleared)
-        self._cleared.append(cleared)
+        turn, self._next = self._next, self._next + 1
+        self._cleared[turn] = cleared
         insort(self._turns, (cleared.session.key.number, turn))
         orders = cleared.session.orders
         for place, (leaf, trade) in enumerate(zip(cleared.leaves, cleared.trades, strict=True), turn << _PLACE_BITS):
@@ -91,6 +92,22 @@ class TradeIndex:
                     insort(places, place, key=self._number)
                 else:
                     places.append(place)
+
+    def forget(self, key: SessionKey) -> None:
+        """Let go of a session's trades."""
+        position = bisect_left(self._turns, (key.number, 0))
+        _, turn = self._turns.pop(position)
+        cleared = self._cleared[turn]
+        for leaf in cleared.leaves:
+            del self._by_leaf[leaf]
+        orders = cleared.session.orders
+        for account in {orders[digest].account for trade in cleared.trades for digest in (trade.bid, trade.offer)}:
+            places = array("Q", (each for each in self._by_account[account] if each >> _PLACE_BITS != turn))
+            if places:
+                self._by_account[account] = places
+            else:
+                del self._by_account[account]
+        del self._cleared[turn]
 
     def find(self, leaf: bytes) -> TradeRecord:
         """Return the trade with this leaf, or refuse it as unknown."""

@@ -1,12 +1,12 @@
 """HTTP for trades: by session, by account, by name."""
 
-from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from exchange.effects.cursor import read_trade_cursor, trade_cursor
 from exchange.effects.desk import Desk
+from exchange.effects.past_trades import find_trade, list_trades
 from exchange.effects.readable import book_item, judge_trade
 from exchange.effects.schema import HASH_PATTERN, TradeOut, TradePage, raw
 from exchange.effects.views import Document, read_session_name, trade_document
@@ -38,9 +38,7 @@ def trade_router(desk: Desk, *, reads: Reads) -> APIRouter:
         scopes += [] if key is None else book_item(key).scopes
         reads.judge(request, Item(tuple(scopes) or (TRAIL,)))
         after = None if cursor is None else read_trade_cursor(cursor)
-        found = desk.look(
-            lambda _, index: list(islice(index.listed(account=account, session=key, after=after), limit + 1))
-        )
+        found = list_trades(desk, account=account, session=key, after=after, limit=limit + 1)
         following = trade_cursor(found[limit - 1].place) if len(found) > limit else None
         link_next(request, response, following)
         return {"trades": [trade_document(record) for record in found[:limit]], "next": following}
@@ -53,6 +51,6 @@ def trade_router(desk: Desk, *, reads: Reads) -> APIRouter:
         """Return one trade, for its parties and for who may read the book."""
         name = raw(leaf)
         judge_trade(desk, reads, request, name)
-        return trade_document(desk.look(lambda _, index: index.find(name)))
+        return trade_document(find_trade(desk, name))
 
     return router

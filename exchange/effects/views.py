@@ -12,14 +12,16 @@ from exchange.clearing import Clearing
 from exchange.delivery import Market as Terms
 from exchange.delivery import Product, SessionKey
 from exchange.documents import hexed, order_to_document, receipt_to_document, trade_to_document
-from exchange.effects.trade_index import TradeIndex, TradeRecord
+from exchange.effects.trade_index import TradeRecord
 from exchange.errors import UnknownSession
 from exchange.events import OrderAccepted, OrderCancelled
 from exchange.explanation import Outcome, why
-from exchange.market import Market, Session, resting_order
+from exchange.held_session import Session, Summary
+from exchange.market import Market, resting_order
 from exchange.order import Side
 from exchange.parameters import Parameters
 from exchange.resting import Resting
+from exchange.units import per_kwh
 
 Document = dict[str, Any]
 
@@ -54,13 +56,21 @@ class OrderView:
         )
 
 
-def view_order(market: Market, trades: TradeIndex, digest: bytes) -> OrderView:
+def view_order(market: Market, digest: bytes) -> OrderView:
     """Copy what is to be said of an order, or refuse it as unknown."""
     session = market.session_of(digest)
     traded: tuple[TradeRecord, ...] = ()
     if session.cleared is not None:
-        leaves = [trade.leaf() for trade in session.cleared.clearing.trades if digest in (trade.bid, trade.offer)]
-        traded = tuple(trades.find(leaf) for leaf in leaves)
+        traded = tuple(
+            TradeRecord(
+                leaf=trade.leaf(),
+                trade=trade,
+                buyer=session.orders[trade.bid].account,
+                seller=session.orders[trade.offer].account,
+            )
+            for trade in session.cleared.clearing.trades
+            if digest in (trade.bid, trade.offer)
+        )
     return OrderView(
         accepted=session.orders[digest],
         cancelled=session.cancelled.get(digest),
@@ -153,9 +163,9 @@ def read_session_name(text: str) -> SessionKey:
     return key
 
 
-def summary_document(session: Session, terms: Terms) -> Document:
+def summary_document(session: Summary, terms: Terms) -> Document:
     """Return a session and how far it has come; of an open book only how many orders it holds."""
-    key, cleared = session.key, session.cleared
+    key = session.key
     return {
         "session": key.number,
         "name": str(key),
@@ -167,14 +177,16 @@ def summary_document(session: Session, terms: Terms) -> Document:
         "gate_opening": terms.gate_opening(key.delivery_start),
         "gate_closure": terms.gate_closure(key.delivery_start),
         "state": session.state.value,
-        "orders": len(session.orders),
-        "cancelled": len(session.cancelled),
+        "orders": session.orders,
+        "cancelled": session.cancelled,
         "closed_at": session.closed_at,
-        "cleared_at": None if cleared is None else cleared.at,
+        "cleared_at": session.cleared_at,
         "settled_at": session.settled_at,
-        "rate_micro_per_kwh": None if cleared is None else cleared.clearing.rate,
-        "average_micro_per_kwh": None if cleared is None else cleared.clearing.average,
-        "energy_wh": None if cleared is None else cleared.clearing.energy,
+        "rate_micro_per_kwh": session.rate,
+        "average_micro_per_kwh": None
+        if session.value is None or session.energy is None
+        else per_kwh(session.value, session.energy),
+        "energy_wh": session.energy,
     }
 
 
@@ -185,7 +197,7 @@ def session_document(
 
     `session` is a copy; the orders of a cleared session no longer change, those of an open one are not looked at.
     """
-    document = summary_document(session, parameters.market)
+    document = summary_document(session.summary(), parameters.market)
     cleared = session.cleared
     document |= {"book": None, "clearing": None, "settlement": settlement}
     if cleared is not None:

@@ -15,10 +15,11 @@ from app.problems import install, problem_of
 from app.rate_limit import Allowances
 from app.turnstile import Turnstile
 from exchange.documents import order_to_document
-from exchange.effects.desk import Desk, Taken
+from exchange.effects.desk import Desk
 from exchange.effects.intake import Intake
 from exchange.effects.journal import SqliteJournal
 from exchange.effects.routes import exchange_router
+from exchange.effects.taken import Taken
 from exchange.errors import Overloaded, TooManyRequests
 from exchange.market import Market
 from tests.actors import OPERATOR

@@ -12,8 +12,9 @@ from app.feed import EVERY_PART, Feed, FeedEnded
 from app.figures import Figures
 from app.public_events import Place, Sources, Topic, public_events, receipt_name
 from app.streams import EventStream
-from exchange.effects.desk import Desk, Taken
+from exchange.effects.desk import Desk
 from exchange.effects.journal import SqliteJournal
+from exchange.effects.taken import Taken
 from exchange.errors import CursorMalformed, JournalBroken
 from exchange.market import Market
 from identity.hashing import keccak

@@ -8,6 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from exchange.effects.archive_tables import ARCHIVE
 from exchange.effects.journal import VERSION
 from exchange.effects.journal_tables import JOURNAL
 from identity.effects.access_tables import ACCESS
@@ -19,7 +20,9 @@ from settlement.lifecycle import State
 from tests.settlement.effects.test_store import FACTS, checkpoint, sealed, seen
 from tests.storage_kinds import KINDS
 
-EACH = pytest.mark.parametrize("versioned", [JOURNAL, STORE, ACCESS], ids=["journal", "store", "access"])
+EACH = pytest.mark.parametrize(
+    "versioned", [JOURNAL, STORE, ACCESS, ARCHIVE], ids=["journal", "store", "access", "archive"]
+)
 
 
 @pytest.fixture(params=KINDS)

@@ -19,7 +19,8 @@ from app.server import Serving, create_app
 from app.wiring import House, Places, build
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm
-from exchange.effects.desk import Taken
+from exchange.effects.memory import MOST_ORDERS
+from exchange.effects.taken import Taken
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.units import MicroPerKwh, Wh
 from identity.address import to_text
@@ -114,22 +115,26 @@ class Running:
 
 
 @contextmanager
-def rebuilt(folder: Path, now: int, evm: LocalEvm | None = None) -> Iterator[Running]:
+def rebuilt(
+    folder: Path, now: int, evm: LocalEvm | None = None, *, most_settled_orders: int = MOST_ORDERS
+) -> Iterator[Running]:
     """Build the exchange in `folder` again, as a restart does, without serving it; on its chain if that lives on."""
     places, founded, clock = Places(folder), Founded.read(folder / "exchange.json"), SetClock(now)
     with ExitStack() as stack:
         if evm is None:
             evm = LocalEvm.reopen(places.chain, clock)
             stack.callback(evm.close)
-        house = stack.enter_context(build(places, founded, Keys.devnet(), clock, evm))
+        house = stack.enter_context(
+            build(places, founded, Keys.devnet(), clock, evm, most_settled_orders=most_settled_orders)
+        )
         yield Running(folder, founded, house, evm, clock, "", "")
 
 
 @contextmanager
-def running(folder: Path, now: int) -> Iterator[Running]:
+def running(folder: Path, now: int, *, most_settled_orders: int = MOST_ORDERS) -> Iterator[Running]:
     """Build the exchange in `folder` again, as a restart does, and serve it until the block ends."""
     with (
-        rebuilt(folder, now) as exchange,
+        rebuilt(folder, now, most_settled_orders=most_settled_orders) as exchange,
         DevnetServer(exchange.evm, 0) as chain,
         Serving(create_app(exchange.house)) as server,
     ):

@@ -11,7 +11,7 @@ from app.founding import Founded, Keys
 from app.server import Serving, create_app
 from app.wiring import House, Places, build
 from contracts.rpc_evm import RpcEvm
-from exchange.effects.desk import Taken
+from exchange.effects.taken import Taken
 from settlement.lifecycle import State
 from tests.contracts.evm.anvil import CHAIN_ID, FORKS, running_anvil
 from tests.contracts.evm.bell import ask

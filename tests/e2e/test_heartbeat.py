@@ -19,7 +19,7 @@ from contracts.devnet_server import DevnetServer
 from contracts.errors import NodeUnreachable
 from contracts.local_evm import LocalEvm
 from contracts.rpc_evm import RpcEvm
-from exchange.effects.desk import Taken
+from exchange.effects.taken import Taken
 from exchange.session import SessionState
 from settlement.effects.store import StoredBatch
 from settlement.facts import BatchSettled

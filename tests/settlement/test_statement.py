@@ -3,7 +3,7 @@
 from exchange.delivery import SessionKey
 from settlement.chain_state import ChainState
 from settlement.facts import BatchSettled, Deposited, Withdrawn
-from settlement.statement import LineKind, Statements, totals
+from settlement.statement import LineKind, Statements, past_lines, totals
 from tests.settlement.world import DOMAIN, honest_world
 
 WORLD = honest_world()
@@ -129,3 +129,23 @@ def test_the_lines_do_not_depend_on_what_was_heard_of_first():
     for book in WORLD.books:
         first.add_book(book)
     assert lines_of(first) == lines_of(statements())
+
+
+def test_lines_that_were_forgotten_are_those_of_the_past():
+    made, kept = statements(), lines_of(statements())
+    gone = {book.key.number: book for book in WORLD.books}
+    fee_account = WORLD.books[0].parameters.market.fee_account
+
+    def past(account, begin, end):
+        for book in WORLD.books:
+            account_of = {order.digest: order.account for order in book.orders}
+            trades = [(t, account_of[t.bid], account_of[t.offer]) for t in book.cleared.clearing.trades]
+            used = [(book.key, use) for use in book.cleared.clearing.own_uses if account_of[use.bid] == account]
+            yield from (line for line in past_lines(account, trades, used, fee_account) if begin <= line.at < end)
+
+    made.past = past
+    assert lines_of(made) == kept, "what is in both counts once"
+    made.forget(gone.keys())
+    assert lines_of(made) == kept
+    made.past = lambda *_: ()
+    assert all(line.session is None for lines in lines_of(made) for line in lines)

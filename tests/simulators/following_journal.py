@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from exchange.effects.entries import Damage
-from exchange.effects.journal import SqliteJournal, check_journal, read_journal
+from exchange.effects.journal import SqliteJournal, check_journal, pick_entries, read_journal
 from exchange.errors import NotTheSequencer
 from exchange.events import Event
 
@@ -34,6 +34,9 @@ class FollowingJournal:
 
     def read(self, start: int = 1) -> Iterator[tuple[int, Event]]:
         return read_journal(self.path, start)
+
+    def pick(self, sequences: Sequence[int]) -> list[Event]:
+        return pick_entries(self.path, sequences)
 
     def check(self) -> list[Damage]:
         return check_journal(self.path)

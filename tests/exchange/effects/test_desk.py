@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from exchange.book import book_from_document
-from exchange.effects.desk import Desk, Taken
+from exchange.effects.desk import Desk
 from exchange.effects.journal import SqliteJournal, read_journal
+from exchange.effects.taken import Taken
 from exchange.errors import (
     GateClosed,
     JournalBroken,

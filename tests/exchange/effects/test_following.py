@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from exchange.effects.desk import Desk, Taken
+from exchange.effects.desk import Desk
+from exchange.effects.taken import Taken
 from exchange.errors import JournalBroken, NotTheSequencer
 from exchange.market import Market
 from tests.actors import OPERATOR

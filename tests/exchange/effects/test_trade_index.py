@@ -73,3 +73,19 @@ def test_a_trade_is_found_by_its_leaf_and_an_unknown_one_is_refused(index):
         assert index.find(record.leaf) == record
     with pytest.raises(UnknownTrade):
         index.find(bytes(32))
+
+
+@pytest.mark.parametrize("gone", range(PERIODS))
+def test_the_trades_of_a_session_that_was_forgotten_are_gone_and_no_others(index, sessions, gone):
+    before = list(index.listed())
+    index.forget(sessions[gone].key)
+    kept = [record for record in before if record.trade.session != sessions[gone].key]
+    assert list(index.listed()) == kept
+    for account in range(1, 7):
+        assert list(index.listed(account=account)) == [r for r in kept if account in (r.buyer, r.seller)]
+    for record in before:
+        if record in kept:
+            assert index.find(record.leaf) == record
+        else:
+            with pytest.raises(UnknownTrade):
+                index.find(record.leaf)
