@@ -13,7 +13,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, event, insert, or_, select, true
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from exchange.clearing import OwnUse
@@ -58,6 +58,8 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self._engine: Engine = open_engine(url)
+        if not self.shared:
+            event.listen(self._engine, "connect", _wait_for_no_disk)
         try:
             with _told():
                 ARCHIVE.prepare(self._engine)
@@ -241,6 +243,11 @@ def _told() -> Iterator[None]:
     except SQLAlchemyError as error:
         why = error.orig if isinstance(error, DBAPIError) else error
         raise ArchiveBroken(f"the archive of settled sessions does not answer as it should: {why}") from error
+
+
+def _wait_for_no_disk(connection: Any, _: object) -> None:
+    """Have a commit wait for no disk: what a power cut takes away is written again, and the journal needs the disk."""
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _fingerprint(connection: Connection, number: bytes) -> bytes | None:
