@@ -18,7 +18,7 @@ from exchange.units import Nano, in_cents, per_kwh, to_decimal
 _MARK = "made-by-demo"
 """A file that says that a folder may be thrown away."""
 
-_DATABASES = ("journal.db", "settlement.db", "access.db")
+_DATABASES = ("journal.db", "settlement.db", "access.db", "archive.db")
 _MADE_BY_US = {
     _MARK,
     "exchange.json",

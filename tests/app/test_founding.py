@@ -251,6 +251,7 @@ def test_every_session_of_the_last_market_has_a_number_that_javascript_holds(cha
 # Chains with small blocks
 
 
+@pytest.mark.slow
 def test_where_blocks_are_small_sessions_are_settled_in_small_parts_and_the_audit_cuts_alike(tmp_path):
     clock = SetClock(GENESIS)
     places, preset = Places(tmp_path), replace(preset_of(LOCAL_CHAIN_ID), gas_cap=1_200_000)
@@ -334,6 +335,7 @@ def test_a_house_is_not_built_over_the_store_of_another_contract(chain, founded,
     build(Places(tmp_path), founded, KEYS, clock, evm).close()
 
 
+@pytest.mark.slow
 def test_a_house_is_not_built_over_a_journal_of_other_rules(chain, founded, tmp_path):
     evm, clock = chain
     one, other = tmp_path / "one", tmp_path / "other"

@@ -68,6 +68,7 @@ def test_a_check_without_the_compiler_is_refused_by_name(merit, copy, monkeypatc
     assert "vyper is not installed" in refused.err
 
 
+@pytest.mark.slow
 def test_a_check_needs_only_a_record_and_a_node(merit, node, tmp_path):
     folder = tmp_path / "exchange"
     assert merit("deploy", "--rpc", node, "--data", folder, "--community", VILLAGE).code == 0

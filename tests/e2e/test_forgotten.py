@@ -12,7 +12,7 @@ from tests.e2e.test_events import as_operator, stream_until, whole_day
 OPENED = NEXT - 2_000
 
 
-@pytest.fixture(scope="module", params=["made at the start", "made while it ran"])
+@pytest.fixture(scope="module", params=["made at the start", pytest.param("made while it ran", marks=pytest.mark.slow)])
 def forgetful(request, played, tmp_path_factory):
     """An exchange that keeps no settled order in memory; its archive is new, or was made by an earlier process."""
     folder = played.copy(tmp_path_factory.mktemp("forgetful") / "copy")
@@ -107,6 +107,7 @@ def test_events_are_streamed_and_resumed_over_forgotten_sessions(forgetful, reme
     assert [event.data for event in [*halves, *rest]] == [event.data for event in expected]
 
 
+@pytest.mark.slow
 def test_what_is_settled_is_forgotten_while_it_runs_and_the_audit_is_clean(copy):
     with running(copy, OPENED, most_settled_orders=0) as exchange:
         founded, house = exchange.founded, exchange.house

@@ -83,7 +83,7 @@ def shown(request, tmp_path_factory, played):
 def under(*mechanisms):
     return pytest.mark.parametrize(
         "shown",
-        [pytest.param(one, marks=pytest.mark.slow if one == "pay-as-offer" else ()) for one in mechanisms],
+        [pytest.param(one, marks=() if one == "pay-as-clear" else pytest.mark.slow) for one in mechanisms],
         indirect=True,
     )
 

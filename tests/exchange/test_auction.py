@@ -151,6 +151,7 @@ def test_a_side_without_orders_trades_nothing(bids, offers):
     assert cleared(bids, offers, 3) == reference_auction(bids, offers, 3)
 
 
+@pytest.mark.slow
 def test_the_widest_rates_of_many_markets_are_cleared():
     # rates of 48 bits and market numbers of 17: together more than one sorting key holds
     bids = [Row(market, rate, 3) for market in range(70_000) for rate in (-MAX_RATE - 1, MAX_RATE)]
