@@ -48,7 +48,7 @@ bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.start
 
 soak: setup ## ten minutes at 80 % of the peak: memory, latency, errors, and docs/soak.svg
-	$(BIN)/python -m bench.soak --svg docs/soak.svg
+	$(BIN)/python -m bench.soak --peak-seconds 91 --svg docs/soak.svg
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
