@@ -333,6 +333,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; expected refusals become a sentence and an exit code, a bug keeps its trace."""
+    import os
     import signal
     import sys
 
@@ -343,7 +344,10 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)
+        # everything is closed by now; threads of libraries that still run would be in the interpreter's way as it ends
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(Exit.INTERRUPTED)
     except Exception as error:
         from app.refusals import exit_of
 
