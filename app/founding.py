@@ -241,7 +241,7 @@ def found(
             registering.claim(
                 EnergyRole.ASSET,
                 identity,
-                nodes=nodes,
+                label=label,
                 subject_key=member_key(party.name),
                 issuer_key=keys.certifier,
                 expiry=expiry,
@@ -301,7 +301,7 @@ def _give_roles(registering: Registering, keys: Keys, label: str, market: int, e
     """Define the community's roles, and give each to the key that has the duty."""
     alone = keys.certifier == keys.admin
     registering.define_roles(keys.admin, label, alone=alone)
-    nodes, issuer = role_nodes(label), keys.admin if alone else keys.community
+    issuer = keys.admin if alone else keys.community
     for role, key, issuer_key, data in (
         (EnergyRole.COMMUNITY_OPERATOR, keys.community, keys.admin, NO_DATA),
         (EnergyRole.CERTIFIER, keys.certifier, issuer, NO_DATA),
@@ -311,7 +311,7 @@ def _give_roles(registering: Registering, keys: Keys, label: str, market: int, e
         registering.claim(
             role,
             address_of(key),
-            nodes=nodes,
+            label=label,
             subject_key=key,
             issuer_key=issuer_key,
             expiry=expiry,

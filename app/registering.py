@@ -4,7 +4,6 @@ For tools that do one thing at a time and hold the keys for it: founding, the co
 instants unix seconds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from contracts.chains import ChainPreset
@@ -14,13 +13,13 @@ from contracts.sent_log import SentLog
 from contracts.transacting import transact
 from identity.address import Address
 from identity.claim_form import ClaimForm
-from identity.claims import NO_DATA, AgreementWithData, ProofWithData, claim_domain, to_sign
+from identity.claims import NO_DATA
 from identity.creation import Creation, creation_domain
 from identity.effects import asset_registry, role_registry
 from identity.effects.asset_registry import AssetRegistry
 from identity.effects.registry_logs import decode
 from identity.effects.role_registry import RoleRegistry
-from identity.energy_roles import EnergyRole, definition, role_nodes
+from identity.energy_roles import EnergyRole, definition, role_node, role_nodes
 from identity.facts import AssetCreated, RoleDefined
 from identity.names import ROOT, lineage, namehash, role_name, roles_name
 from identity.purposes import TRADE
@@ -79,42 +78,29 @@ class Registering:
 
     def claim(
         self,
-        role: EnergyRole | bytes,
+        role: EnergyRole,
         subject: Address,
         *,
-        nodes: Mapping[EnergyRole, bytes],
+        label: str,
         subject_key: bytes,
         issuer_key: bytes,
         expiry: int,
         data: bytes = NO_DATA,
-        payer_key: bytes | None = None,
     ) -> Receipt:
-        """Register that `subject` has a role until before `expiry`, signed for both sides.
+        """Register that `subject` has a role of the community with this label until before `expiry`, signed for both.
 
-        `subject_key` is that of the subject, or of the owner of the asset it is. Who issues pays, unless another does.
+        `subject_key` is that of the subject, or of the owner of the asset it is. Who issues pays.
         """
-        node = nodes[role] if isinstance(role, EnergyRole) else role
-        domain = claim_domain(self.evm.chain_id, self.roles.address)
-        tenure = self.assets.tenure(subject)
-        version, issuer = self.roles.version(node), address_of(issuer_key)
-        deadline = self._deadline()
-        agreement = AgreementWithData(subject, node, version, data, deadline)
-        proof = ProofWithData(subject, node, version, expiry, issuer, data, 0 if tenure is None else tenure.epoch)
-        return self.tell(
-            issuer_key if payer_key is None else payer_key,
-            self.roles.address,
-            role_registry.register(
-                subject=subject,
-                role=node,
-                version=version,
-                expiry=expiry,
-                issuer=issuer,
-                data=data,
-                deadline=deadline,
-                agreement=extended(sign(to_sign(agreement, domain), subject_key)),
-                proof=extended(sign(to_sign(proof, domain), issuer_key)),
-            ),
+        form = ClaimForm(
+            chain_id=self.evm.chain_id,
+            registry=self.roles.address,
+            subject=subject,
+            role=role_name(role, label),
+            version=self.roles.version(role_node(role, label)),
+            data=data,
+            deadline=self._deadline(),
         )
+        return self.register(self.prove(form.agreed(subject_key), issuer_key, expiry=expiry), issuer_key)
 
     def prove(self, form: ClaimForm, issuer_key: bytes, *, expiry: int, issuer: Address | None = None) -> ClaimForm:
         """Sign what the subject agreed to for the issuer, whose key it is unless another is named. Sends nothing."""

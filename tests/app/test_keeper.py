@@ -12,11 +12,10 @@ from contracts.chains import preset_of
 from contracts.local_evm import LocalEvm
 from identity.address import Address
 from identity.claim_data import AssetKind, AssetProperties, EnergyType
-from identity.energy_roles import EnergyRole, role_nodes
+from identity.energy_roles import EnergyRole
 from settlement.effects.settlement_contract import SettlementContract
 from tests.e2e.day import FIRST, VILLAGE
 
-NODES = role_nodes("test-village")
 ROOF = AssetProperties(AssetKind.PV, EnergyType.PV, 5_000).pack()
 
 
@@ -45,7 +44,7 @@ class Street:
         self.registering.claim(
             EnergyRole.ASSET,
             roof,
-            nodes=NODES,
+            label="test-village",
             subject_key=owner,
             issuer_key=self.keys.certifier,
             expiry=self.evm.head().timestamp + 10 * self.cache_seconds,

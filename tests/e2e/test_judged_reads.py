@@ -18,7 +18,7 @@ from identity import jws
 from identity.access import Role, Scope, account_scope, node_scope
 from identity.address import to_text
 from identity.did import to_did
-from identity.energy_roles import EnergyRole, role_node, role_nodes
+from identity.energy_roles import EnergyRole, role_node
 from identity.meta_transactions import ChangeOwner, calldata
 from identity.presentation import make
 from identity.signature import address_of
@@ -76,7 +76,7 @@ def exchange(played, tmp_path_factory):
         registering.claim(
             EnergyRole.EXCHANGE_OPERATOR,
             address_of(NIGHT_SHIFT),
-            nodes=role_nodes(LABEL),
+            label=LABEL,
             subject_key=NIGHT_SHIFT,
             issuer_key=keys.community,
             expiry=OPENED + 86_400,
