@@ -25,6 +25,7 @@ class Mechanism(IntEnum):
     PAY_AS_OFFER = 1
     PAY_AS_BID = 2
     PAY_AS_CLEAR = 3
+    NETWORK = 4
 
     @property
     def title(self) -> str:
@@ -39,7 +40,7 @@ class Mechanism(IntEnum):
     @property
     def is_uniform(self) -> bool:
         """Whether all trades of a session have one rate."""
-        return self is Mechanism.PAY_AS_CLEAR
+        return self in (Mechanism.PAY_AS_CLEAR, Mechanism.NETWORK)
 
 
 class SessionKey(NamedTuple):

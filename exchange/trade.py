@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 from struct import Struct, error
 
 from exchange.delivery import SessionKey
+from exchange.fee_row import FeeRow
 from exchange.units import MicroPerKwh, Nano, Wh, amount
 from identity.hashing import keccak
 from identity.typed_data import word
 
-LEAF_TYPES = ("uint256", "bytes32", "bytes32", "uint256", "int256", "uint256")
-"""The ABI types of a leaf's values: session, bid, offer, energy, rate, fee rate."""
+LEAF_TYPES = ("uint256", "bytes32", "bytes32", "uint256", "int256", "bytes32")
+"""The ABI types of a leaf's values: session, bid, offer, energy, rate, hash of the fees (`exchange/fee_row.py`)."""
 
-_words = Struct(">22xIBBI 32s 32s 24xQ 24sq 24xQ").pack
+_words = Struct(">22xIBBI 32s 32s 24xQ 24sq 32s").pack
 """A leaf's words at one go: the session in four parts (its start is five bytes), the rate in two."""
 
 _NEGATIVE = bytes((255,)) * 24
@@ -21,7 +22,7 @@ _NEGATIVE = bytes((255,)) * 24
 class Trade:
     """Energy that a bid buys from an offer; the orders are named by their digests.
 
-    The seller gets `rate`, the node `fee_rate`, and the buyer pays both.
+    The seller gets `rate`, each node on the way from the seller to the buyer what `fees` say, and the buyer pays it all.
     """
 
     session: SessionKey
@@ -29,8 +30,13 @@ class Trade:
     offer: bytes
     energy: Wh
     rate: MicroPerKwh
-    fee_rate: MicroPerKwh
+    fees: FeeRow
     _leaf: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def fee_rate(self) -> MicroPerKwh:
+        """What all nodes on the way take together."""
+        return self.fees.rate
 
     @property
     def value(self) -> Nano:
@@ -39,7 +45,7 @@ class Trade:
 
     @property
     def fee(self) -> Nano:
-        """What the node gets."""
+        """What the nodes get together."""
         return amount(self.energy, self.fee_rate)
 
     @property
@@ -71,9 +77,9 @@ class Trade:
                 self.energy,
                 before,
                 self.rate,
-                self.fee_rate,
+                self.fees.hash,
             )
         except error:  # a number that no order can hold, in a document that somebody made up: it has a leaf, too
             words = word(self.session.number) + self.bid + self.offer
-            words += word(self.energy) + word(self.rate) + word(self.fee_rate)
+            words += word(self.energy) + word(self.rate) + self.fees.hash
         return keccak(keccak(words))

@@ -36,6 +36,11 @@ def midpoint(low: MicroPerKwh, high: MicroPerKwh) -> MicroPerKwh:
     return MicroPerKwh((low + high) // 2)
 
 
+def share(rate: int, ppm: int) -> MicroPerKwh:
+    """Return `ppm` millionths of a rate that is not negative, rounded half-up to a whole µ/kWh."""
+    return MicroPerKwh((rate * ppm + 500_000) // 1_000_000)
+
+
 def to_decimal(value: int, places: int) -> str:
     """Return a whole number of 10^-`places` units as exact decimal text: nothing is rounded."""
     whole, rest = divmod(abs(value), 10**places)
