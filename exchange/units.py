@@ -41,6 +41,11 @@ def share(rate: int, ppm: int) -> MicroPerKwh:
     return MicroPerKwh((rate * ppm + 500_000) // 1_000_000)
 
 
+def spread(energy: Wh, parts: int) -> Wh:
+    """Return what falls into each of `parts` equal parts of a time at most, if energy is spread evenly: rounded up."""
+    return Wh(-(-energy // parts))
+
+
 def to_decimal(value: int, places: int) -> str:
     """Return a whole number of 10^-`places` units as exact decimal text: nothing is rounded."""
     whole, rest = divmod(abs(value), 10**places)
