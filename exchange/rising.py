@@ -59,6 +59,12 @@ class Rising:
         """Return the rows at other rates, and at other nodes where some are given."""
         return Rising(self.row, self.node if node is None else node, rate, self.energy)
 
+    def some(self, places: Column) -> "Rising":
+        """Return the rows at some places, ascending."""
+        if len(places) == len(self):
+            return self
+        return Rising(self.row[places], self.node[places], self.rate[places], self.energy[places])
+
     def less(self, places: Column, fill: Column) -> "Rising":
         """Return the rows less what was filled at some places."""
         energy = self.energy.copy()
@@ -67,8 +73,7 @@ class Rising:
 
     def with_left(self, energy: Column) -> "Rising":
         """Return the rows with so much left of each; those without any are gone."""
-        keep = np.flatnonzero(energy)
-        return Rising(self.row[keep], self.node[keep], self.rate[keep], energy[keep])
+        return Rising(self.row, self.node, self.rate, energy).some(np.flatnonzero(energy))
 
 
 def bounded(side: Rising, value: Column, limit: Column) -> tuple[Rising, Held]:

@@ -7,7 +7,7 @@ No loop runs over orders, nodes or trades.
 A node's mechanism changes the rates of its trades, never who trades with whom; so one auction serves all mechanisms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,34 +119,32 @@ def _clear(
     number = np.zeros(len(tree), dtype=np.int64)
     number[nodes] = np.arange(len(nodes))
     bid, offer = _promising(demand, supply, len(tree))
-    bid_market = number[demand.node[bid]]
+    buyers, sellers = demand.some(bid), supply.some(offer)
     pairs = auction(
-        Columns(bid_market, demand.rate[bid], demand.energy[bid]),
-        Columns(number[supply.node[offer]], supply.rate[offer], supply.energy[offer]),
+        Columns(number[buyers.node], buyers.rate, buyers.energy),
+        Columns(number[sellers.node], sellers.rate, sellers.energy),
         len(nodes),
     )
-    market, at_bid, at_offer = bid_market[pairs.bid], bid[pairs.bid], offer[pairs.offer]
-    count = np.bincount(market, minlength=len(nodes))
-    live = np.flatnonzero(count)
-    end = np.cumsum(count)
-    mechanism = tree.mechanism[nodes]
-    uniform = mechanism == Mechanism.PAY_AS_CLEAR
-    at_node = _rates_at_node(pairs, mechanism, live, market, demand.rate[at_bid], supply.rate[at_offer])
-    # in merit order bids fall and offers rise, so the ends of a node's rates are those of its first and last trade
-    first, last = at_node[(end - count)[live]], at_node[end[live] - 1]
-    row = supply.row[at_offer]
+    row, top = sellers.row[pairs.offer], buyers.node[pairs.bid]
+    first = np.flatnonzero(np.diff(top, prepend=-1))  # a node's trades stand together, in merit order
+    count = np.diff(first, append=len(top))
+    node = top[first]
+    live, uniform = number[node], tree.mechanism[node] == Mechanism.PAY_AS_CLEAR
+    at_node = _rates_at_node(pairs, tree.mechanism[node], pairs.rate[live], count, buyers.rate, sellers.rate)
+    # bids fall and offers rise, so the ends of a node's own rates are those of its first and its last trade
+    ends = at_node[first], at_node[first + count - 1]
     level = _Level(
-        bid=demand.row[at_bid],
+        bid=buyers.row[pairs.bid],
         offer=row,
         quantity=pairs.quantity,
-        rate=at_node - (supply.rate[at_offer] - offer_limit[row]),
-        top=nodes[market],
-        node=nodes[live],
+        rate=at_node - (sellers.rate[pairs.offer] - offer_limit[row]),
+        top=top,
+        node=node,
         energy=pairs.energy[live],
-        low=np.where(uniform[live], pairs.low[live], np.minimum(first, last)),
-        high=np.where(uniform[live], pairs.high[live], np.maximum(first, last)),
-        price=np.where(uniform[live], pairs.rate[live], 0),
-        has_price=uniform[live],
+        low=np.where(uniform, pairs.low[live], np.minimum(*ends)),
+        high=np.where(uniform, pairs.high[live], np.maximum(*ends)),
+        price=np.where(uniform, pairs.rate[live], 0),
+        has_price=uniform,
     )
     return level, demand.less(bid, pairs.bid_fill), supply.less(offer, pairs.offer_fill)
 
@@ -166,21 +164,27 @@ def _promising(demand: Rising, supply: Rising, places: int) -> tuple[Column, Col
 
 
 def _rates_at_node(
-    pairs: Auction, mechanism: Column, live: Column, market: Column, bid: Column, offer: Column
+    pairs: Auction, mechanism: Column, price: Column, count: Column, bid: Column, offer: Column
 ) -> Column:
-    """Return each trade's rate at its node, by the node's mechanism; `bid` and `offer` are the limits there."""
-    kinds = np.unique(mechanism[live]).tolist()
-    rates = {
-        Mechanism.PAY_AS_OFFER: offer,
-        Mechanism.PAY_AS_BID: bid,
-        Mechanism.PAY_AS_CLEAR: pairs.rate[market],
+    """Return each trade's rate at its node, by the node's mechanism.
+
+    `mechanism`, `price` and `count` (of trades) are by node with trades, `bid` and `offer` the limits there by row.
+    """
+    rates: dict[int, Callable[[], Column]] = {
+        Mechanism.PAY_AS_OFFER: lambda: offer[pairs.offer],
+        Mechanism.PAY_AS_BID: lambda: bid[pairs.bid],
+        Mechanism.PAY_AS_CLEAR: lambda: np.repeat(price, count),
     }
-    if len(kinds) <= 1:
-        return rates[Mechanism(kinds[0])] if kinds else bid
-    return np.select([mechanism[market] == kind for kind in kinds], [rates[Mechanism(kind)] for kind in kinds])
+    kinds = np.unique(mechanism).tolist()
+    at_node = rates[kinds[0]]() if kinds else bid[pairs.bid]
+    for kind in kinds[1:]:
+        at_node = np.where(np.repeat(mechanism == kind, count), rates[kind](), at_node)
+    return at_node
 
 
-def _together(levels: Sequence[_Level], held_bids: Sequence[Held], held_offers: Sequence[Held], places: int) -> TreeMatches:
+def _together(
+    levels: Sequence[_Level], held_bids: Sequence[Held], held_offers: Sequence[Held], places: int
+) -> TreeMatches:
     """Return the trades of all levels by the place of their tops, and what each node came to."""
     found = sorted((level for level in levels if len(level.top)), key=lambda level: int(level.top[0]))
     wide = any(level.energy.dtype == object for level in found)
@@ -195,8 +199,18 @@ def _together(levels: Sequence[_Level], held_bids: Sequence[Held], held_offers: 
     trades = [(none,) * 5, *((level.bid, level.offer, level.quantity, level.rate, level.top) for level in found)]
     bid, offer, quantity, rate, top = _by_place(trades, 4, places)
     return TreeMatches(
-        bid, offer, quantity, rate, top, energy, low, high, price, has_price,
-        held_bid=_by_place(held_bids, 1, places), held_offer=_by_place(held_offers, 1, places)
+        bid,
+        offer,
+        quantity,
+        rate,
+        top,
+        energy,
+        low,
+        high,
+        price,
+        has_price,
+        held_bid=_by_place(held_bids, 1, places),
+        held_offer=_by_place(held_offers, 1, places),
     )
 
 
