@@ -56,8 +56,12 @@ def resting(
     account: int | None = None,
     home: str = "",
     session: SessionKey = SESSION,
+    node: int | None = None,
 ) -> Resting:
-    """Return an order as it stands in the book; without `account`, of an account that has no other order."""
+    """Return an order as it stands in the book; without `account`, of an account that has no other order.
+
+    Without `node` it hangs on the root, which has the number of the market.
+    """
     order = Order(
         asset=Address(keccak(f"asset {account} {home} {side}".encode())[:20]),
         market=session.market,
@@ -75,6 +79,7 @@ def resting(
         sequence=sequence,
         account=1_000 + sequence if account is None else account,
         home=home,
+        node=session.market if node is None else node,
     )
 
 

@@ -53,7 +53,7 @@ def test_without_a_market_one_pays_the_utility_and_the_fee_and_is_paid_what_it_p
 
 
 def resting(order, sequence, account, home=""):
-    return Resting(order, order.digest(SEPARATOR), sequence, account, home)
+    return Resting(order, order.digest(SEPARATOR), sequence, account, home, SESSION.market)
 
 
 @pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))

@@ -25,13 +25,13 @@ from tests.exchange.reference_mechanisms import (
 from tests.strategies import SESSION, books, fees, many_markets, resting
 
 BID, OFFER = Side.BID, Side.OFFER
-PAY_AS_OFFER, PAY_AS_BID, PAY_AS_CLEAR = Mechanism
+PAY_AS_OFFER, PAY_AS_BID, PAY_AS_CLEAR, NETWORK = Mechanism
 REFERENCES = {
     PAY_AS_OFFER: reference_pay_as_offer,
     PAY_AS_BID: reference_pay_as_bid,
     PAY_AS_CLEAR: reference_pay_as_clear,
 }
-by_every_mechanism = pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))
+by_every_mechanism = pytest.mark.parametrize("mechanism", RULES, ids=attrgetter("title"))
 by_own_rates = pytest.mark.parametrize("mechanism", [PAY_AS_OFFER, PAY_AS_BID], ids=attrgetter("title"))
 
 
@@ -67,9 +67,9 @@ def market_by_market(mechanism: Mechanism, bids: list[Row], offers: list[Row], m
 
 
 def test_every_mechanism_has_a_rule_and_its_title_leads_back_to_it():
-    assert list(RULES) == list(Mechanism)
+    assert [*RULES, NETWORK] == list(Mechanism)
     assert [Mechanism.titled(mechanism.title) for mechanism in Mechanism] == list(Mechanism)
-    assert [mechanism.title for mechanism in Mechanism] == ["pay-as-offer", "pay-as-bid", "pay-as-clear"]
+    assert [mechanism.title for mechanism in Mechanism] == ["pay-as-offer", "pay-as-bid", "pay-as-clear", "network"]
 
 
 @by_every_mechanism
@@ -157,7 +157,7 @@ def test_pay_as_clear_leaves_nobody_with_envy(book, fee):
 @settings(max_examples=50)
 @given(books(), fees)
 def test_the_mechanisms_agree_on_who_trades_how_much_and_differ_in_the_rate_only(book, fee):
-    by_offer, by_bid, by_clear = (clear(book, session=SESSION, tree=one_node(fee), mechanism=one) for one in Mechanism)
+    by_offer, by_bid, by_clear = (clear(book, session=SESSION, tree=one_node(fee), mechanism=one) for one in RULES)
     pairs = [sorted((t.bid, t.offer, t.energy) for t in one.trades) for one in (by_offer, by_bid, by_clear)]
     assert pairs[0] == pairs[1] == pairs[2]
     assert by_offer.own_uses == by_bid.own_uses == by_clear.own_uses
