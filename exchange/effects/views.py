@@ -219,7 +219,7 @@ def session_document(
             "own_use_wh": sum(use.energy for use in clearing.own_uses),
             "value_nano": clearing.value,
             "fee_nano": sum(trade.fee for trade in clearing.trades),
-            "fees_by_node": _fees_by_node(clearing),
+            "fees_by_node": _fees_by_node(clearing) if curves else None,  # a node may be one home
             "trades": len(clearing.trades),
             "excluded": [{"order": hexed(digest), "code": code} for digest, code in cleared.excluded]
             if curves

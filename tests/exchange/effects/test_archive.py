@@ -3,7 +3,7 @@
 from contextlib import closing
 
 import pytest
-from sqlalchemy import LargeBinary, MetaData, Table, insert
+from sqlalchemy import MetaData, Table, insert
 
 from exchange.clearing import Clearing
 from exchange.effects.archive import Archive
@@ -60,6 +60,11 @@ def settled(start=street.START):
     return session
 
 
+def anything(column):
+    """A value that a column can hold."""
+    return {bytes: bytes(10), bool: False}.get(column.type.python_type, 0)
+
+
 def keep(archive, session):
     archive.keep(session, range(1, len(session.orders) + 1), [len(session.orders) + 1])
 
@@ -114,8 +119,7 @@ def test_an_archive_of_the_first_version_is_emptied_and_written_anew(url):
     with writing(engine) as connection:
         for name in ("settled_sessions", "settled_orders", "settled_trades", "settled_own_uses"):
             table = Table(name, MetaData(), autoload_with=connection)
-            row = {c.name: bytes(10) if isinstance(c.type, LargeBinary) else False for c in table.columns}
-            connection.execute(insert(table).values(row))
+            connection.execute(insert(table).values({column.name: anything(column) for column in table.columns}))
     engine.dispose()
     with closing(Archive(url)) as archive:
         assert archive.order(bytes(10)) is None
