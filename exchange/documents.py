@@ -5,6 +5,7 @@ surplus or out of range is refused: a document that was read once is valid.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from exchange.clearing import Clearing, Held, NodeResult, OwnUse
@@ -20,12 +21,13 @@ from exchange.events import (
     SessionCleared,
     SessionSettled,
 )
+from exchange.fee_row import FeeRow
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import from_document as parameters_from_document
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.trade import Trade
-from exchange.tree import Fee
+from exchange.tree import Fee, FeeShare
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.errors import MalformedAddress
@@ -317,23 +319,53 @@ def trade_to_document(trade: Trade) -> Document:
         "offer": hexed(trade.offer),
         "energy_wh": trade.energy,
         "rate_micro_per_kwh": trade.rate,
-        "fee_rate_micro_per_kwh": trade.fee_rate,
+        "fees": [share_to_document(share) for share in trade.fees.shares],
+        "top": trade.fees.top,
     }
 
 
 def trade_from_document(document: Mapping[str, Any], session: SessionKey) -> Trade:
     """Read a trade of `session`."""
     fields = _Fields(document)
+    top = fields.whole("top")
     trade = Trade(
         session=session,
         bid=fields.raw("bid", 32),
         offer=fields.raw("offer", 32),
         energy=Wh(fields.whole("energy_wh")),
         rate=MicroPerKwh(fields.whole("rate_micro_per_kwh")),
-        fee_rate=MicroPerKwh(fields.whole("fee_rate_micro_per_kwh")),
+        fees=_fees(tuple(map(_share, fields.mappings("fees"))), top),
     )
     fields.finish()
     return trade
+
+
+def share_to_document(share: FeeShare) -> Document:
+    """Return what one node takes as plain values."""
+    return {"node": share.node, "rate_micro_per_kwh": share.rate}
+
+
+def _share(document: Mapping[str, Any]) -> tuple[int, int]:
+    fields = _Fields(document)
+    share = fields.whole("node"), fields.whole("rate_micro_per_kwh")
+    fields.finish()
+    return share
+
+
+def _fees(shares: tuple[tuple[int, int], ...], top: int) -> FeeRow:
+    try:
+        return fee_row(shares, top)
+    except ValueError as error:
+        raise OrderMalformed(str(error)) from error
+
+
+@lru_cache(maxsize=1 << 12)  # there are millions of trades and few ways through a tree
+def fee_row(shares: tuple[tuple[int, int], ...], top: int) -> FeeRow:
+    """Return the row of these pairs of a node and a rate: one value for all trades that went the same way.
+
+    Raises `ValueError` as `FeeRow` does.
+    """
+    return FeeRow(tuple(FeeShare(node, MicroPerKwh(rate)) for node, rate in shares), top)
 
 
 def _exclusion(pair: object) -> tuple[bytes, str]:
