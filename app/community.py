@@ -41,7 +41,7 @@ _NODE_MECHANISM = Literal["pay-as-offer", "pay-as-bid", "pay-as-clear"]
 
 
 class Charge(_Model):
-    """What a node takes and lets through: a fee in millionths per kWh or of the seller's rate, limits in Wh a period."""
+    """What a node takes and lets through: a fee in millionths per kWh or of the seller's rate; limits in Wh."""
 
     fee_micro_per_kwh: int = Field(0, ge=0, le=MAX_RATE)
     fee_ppm: int = Field(0, ge=0, le=MOST_PPM)
@@ -57,8 +57,8 @@ class Charge(_Model):
 class Terms(Charge):
     """On which terms the community trades, and what the root of its tree takes. Times in seconds.
 
-    `market_id` is the number of the root, and of the spot market; the products of the file are numbered from there on, and
-    after them its nodes. `mechanism` says how a session is cleared: docs/mechanisms.md. With a tick, orders are
+    `market_id` is the number of the root, and of the spot market; the products of the file are numbered from there on,
+    and after them its nodes. `mechanism` says how a session is cleared: docs/mechanisms.md. With a tick, orders are
     matched every so many seconds. For `matching_seconds` after gate closure the `matchers` may propose a clearing.
     """
 

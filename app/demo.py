@@ -279,8 +279,9 @@ class Demo:
             if asset.column
         }
         drawn, fed_in = Wh(sum(columns.get("load", ()))), Wh(sum(columns.get("pv", ())))
-        node = self.founded.parameters.node_of(member.assets["load"].identity) if "load" in member.assets else self._outside
-        alternative = self._alternative.seen_from(node, self._outside, self.founded.parameters.tree)
+        parameters = self.founded.parameters
+        node = parameters.node_of(next(iter(member.assets.values())).identity)
+        alternative = self._alternative.seen_from(node, self._outside, parameters.tree)
         # Behind one connection own energy is used first, with or without a market.
         periods = zip(columns.get("load", ()), columns.get("pv", (0,) * len(columns.get("load", ()))), strict=True)
         own = Wh(sum(min(load, pv) for load, pv in periods))

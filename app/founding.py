@@ -20,7 +20,6 @@ from contracts.errors import ChainSettingsRefused, MalformedDeployment, NodeRefu
 from contracts.evm import Evm, Receipt
 from contracts.local_evm import LocalEvm
 from contracts.sent_log import SentLog
-from exchange.delivery import Market, Mechanism
 from exchange.effects.durable_file import write_durably
 from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from exchange.units import MicroPerKwh, Wh
@@ -230,8 +229,8 @@ def found(
         receipt = registering.tell(keys.certifier, contract, settlement_contract.open_account(holder))
         return Member(name=name, holder=holder, account=told(receipt, AccountOpened).account, assets={})
 
-    for name in community.numbers():  # each node has an account for its fees
-        members.append(open_account(name, address_of(keys.grid_operator)))
+    # each node has an account for its fees
+    members += [open_account(name, address_of(keys.grid_operator)) for name in community.numbers()]
     parties: list[Utility | Home] = [community.utility, *community.homes]
     for party in parties:
         member = open_account(party.name, holders[party.name])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from exchange.delivery import Market
 from exchange.order import Order, Side
 from exchange.tree import Tree
-from exchange.units import MicroPerKwh, Nano, Wh, amount
+from exchange.units import NOTHING, MicroPerKwh, Nano, Wh, amount
 from identity.address import Address
 
 
@@ -24,7 +24,7 @@ class Alternative:
 
     sell: MicroPerKwh
     buy: MicroPerKwh
-    fee: MicroPerKwh = MicroPerKwh(0)
+    fee: MicroPerKwh = NOTHING
 
     def bill(self, drawn: Wh, fed_in: Wh) -> Nano:
         """Return the bill without a market: what is drawn at the selling rate and fee, less what is fed in."""

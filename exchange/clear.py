@@ -1,11 +1,11 @@
-"""Clearing one session: own energy first, then its tree by its mechanism. Same orders, same bytes, in whatever order."""
+"""Clearing one session: own energy first, then the tree by its mechanism. Same orders, same bytes in any order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from exchange.auction import Columns
+from exchange.auction import Column, Columns
 from exchange.clearing import Clearing, Held, NodeResult
 from exchange.congestion import rents
 from exchange.delivery import Mechanism, SessionKey
@@ -68,7 +68,10 @@ def clear(
         nodes=_nodes(found, bids, offers, tree),
         held=tuple(
             sorted(
-                (Held(order=side[row].digest, node=node, energy=energy) for side, row, node, energy in found.held_of(bids, offers)),
+                (
+                    Held(order=side[row].digest, node=node, energy=energy)
+                    for side, row, node, energy in found.held_of(bids, offers)
+                ),
                 key=lambda held: (held.order, held.node),
             )
         ),
@@ -132,11 +135,14 @@ def _numbered(result: TreeMatches, numbers: Sequence[int]) -> _Found:
         matches,
         {numbers[at]: MicroPerKwh(int(result.price[at])) for at in priced},
         {numbers[at]: (MicroPerKwh(int(result.low[at])), MicroPerKwh(int(result.high[at]))) for at in traded},
-        *(
-            [(row, numbers[at], Wh(energy)) for row, at, energy in zip(*(column.tolist() for column in held), strict=True)]
-            for held in (result.held_bid, result.held_offer)
-        ),
+        _held(result.held_bid, numbers),
+        _held(result.held_offer, numbers),
     )
+
+
+def _held(held: tuple[Column, Column, Column], numbers: Sequence[int]) -> list[tuple[int, int, Wh]]:
+    rows = zip(*(column.tolist() for column in held), strict=True)
+    return [(row, numbers[at], Wh(energy)) for row, at, energy in rows]
 
 
 def _columns(side: Sequence[Resting], left: Mapping[bytes, Wh], place: Mapping[int, int]) -> Columns:
@@ -194,9 +200,7 @@ def _span(
     return min(rates), max(rates)
 
 
-def _nodes(
-    found: _Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree
-) -> tuple[NodeResult, ...]:
+def _nodes(found: _Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree) -> tuple[NodeResult, ...]:
     energy: dict[int, int] = {}
     exported: dict[int, int] = {}
     imported: dict[int, int] = {}

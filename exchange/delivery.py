@@ -9,7 +9,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 
-
 class Product(IntEnum):
     """What is traded; the number stands in the signed order."""
 

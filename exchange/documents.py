@@ -260,9 +260,7 @@ def clearing_to_document(clearing: Clearing) -> Document:
             }
             for result in clearing.nodes
         ],
-        "held": [
-            {"order": hexed(held.order), "node": held.node, "energy_wh": held.energy} for held in clearing.held
-        ],
+        "held": [{"order": hexed(held.order), "node": held.node, "energy_wh": held.energy} for held in clearing.held],
     }
 
 

@@ -48,7 +48,6 @@ from identity.errors import AuthorityRefused, NotTheGridOperator
 from identity.registry import Registry
 from identity.signature import recover
 
-
 _KEPT_SECONDS = 32 * 86_400
 """How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exchange.delivery import Mechanism
-from exchange.units import MAX_RATE, MicroPerKwh, Wh, share
+from exchange.units import MAX_RATE, NOTHING, MicroPerKwh, Wh, share
 from identity.address import Address
 
 MOST_PPM = 1_000_000
@@ -24,7 +24,7 @@ MOST_DEPTH = 16
 class Fee:
     """What a node takes for each kWh: so many µ, or so many millionths of what the seller gets (none below zero)."""
 
-    constant: MicroPerKwh = MicroPerKwh(0)
+    constant: MicroPerKwh = NOTHING
     ppm: int = 0
 
     def __post_init__(self) -> None:
@@ -43,10 +43,11 @@ NO_FEE = Fee()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A place in the tree. `number` names it on the chain, `parent` is the number of the node above (the root has none).
+    """A place in the tree. `number` names it on the chain, `parent` is that of the node above (the root has none).
 
-    `fee_account` gets its fees and congestion rent, together at most `fee_cap` (µ/kWh), which is kept on the chain. `operator` may change its fee and limits, while the role registry
-    says that it is the node's grid operator. Limits are Wh per delivery period, none where there is no bound;
+    `fee_account` gets its fees and congestion rent, together at most `fee_cap` (µ/kWh), which is kept on the chain.
+    `operator` may change its fee and limits, while the role registry says that it is the node's grid operator. Limits
+    are Wh per delivery period, none where there is no bound;
     `mechanism` is how orders meet here, none for that of the market.
     """
 

@@ -22,6 +22,9 @@ MAX_RATE = MicroPerKwh((1 << 47) - 1)
 MIN_RATE = MicroPerKwh(-(1 << 47))
 """The lowest rate an order can name."""
 
+NOTHING = MicroPerKwh(0)
+"""The rate of what costs nothing."""
+
 NANO_PER_CENT = 10_000_000
 NANO_PER_MICRO = 1_000
 

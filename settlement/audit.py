@@ -11,8 +11,8 @@ from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from settlement.audit_chain import Replay, check_settled
-from settlement.audit_clearing import check_clearing
 from settlement.audit_changes import boundaries_of, check_changes
+from settlement.audit_clearing import check_clearing
 from settlement.audit_orders import check_collateral, check_orders, signers_of
 from settlement.authority import Authority
 from settlement.batch import seal

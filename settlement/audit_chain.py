@@ -1,6 +1,7 @@
 """The books against the chain: roots, calldata, terms and times; and the chain against itself: money."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from exchange.book import Book
 from exchange.documents import hexed
@@ -8,7 +9,7 @@ from exchange.trade import Trade
 from exchange.units import Nano
 from identity.address import to_text
 from settlement.batch import Batch, seal
-from settlement.calldata import decode, settle_calldata
+from settlement.calldata import SettleCall, decode, settle_calldata
 from settlement.chain_state import ChainState
 from settlement.chain_view import ChainView
 from settlement.errors import BookUnsound, CalldataMalformed, LedgerRefused
@@ -108,10 +109,8 @@ def _difference(calldata: bytes | None, batch: Batch) -> str | None:
         sent, own = decode(calldata), decode(expected)
     except CalldataMalformed as error:
         return f"the calldata cannot be read: {error}"
-    fields = ("market", "product", "delivery_start", "part", "parts", "order_root", "parameters", "orders", "trades", "fees")
-    return (
-        f"the transaction has other {', '.join(name for name in fields if getattr(sent, name) != getattr(own, name))}"
-    )
+    names = (field.name for field in fields(SettleCall))
+    return f"the transaction has other {', '.join(name for name in names if getattr(sent, name) != getattr(own, name))}"
 
 
 def _check_terms(book: Book, markets: Mapping[int, MarketOpened]) -> Iterator[Finding]:

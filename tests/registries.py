@@ -20,8 +20,7 @@ NAMESPACE_OWNER, COMMUNITY, CERTIFIER = Actor("namespace owner"), Actor("communi
 EVER = (1 << 40) - 1
 GRID_OPERATOR = Actor("grid operator")
 ASSET_ROLE, BALANCING_ROLE, GRID_OPERATOR_ROLE = (
-    role_node(role, LABEL)
-    for role in (EnergyRole.ASSET, EnergyRole.BALANCING_PROVIDER, EnergyRole.GRID_OPERATOR)
+    role_node(role, LABEL) for role in (EnergyRole.ASSET, EnergyRole.BALANCING_PROVIDER, EnergyRole.GRID_OPERATOR)
 )
 ROLES = RequiredRoles(asset=ASSET_ROLE, balancing=BALANCING_ROLE, grid_operator=GRID_OPERATOR_ROLE)
 

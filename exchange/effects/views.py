@@ -49,8 +49,8 @@ class OrderView:
         return why(
             resting_order(self.accepted, self.parameters),
             cleared.clearing,
-            self.parameters.market.fee,
-            mechanism=self.parameters.market.mechanism,
+            self.parameters.tree,
+            mechanism=self.parameters.market_of(self.session.key.market).mechanism,
             cancelled=self.cancelled is not None,
             excluded=dict(cleared.excluded).get(self.accepted.digest),
         )
@@ -75,7 +75,7 @@ def view_order(market: Market, digest: bytes) -> OrderView:
         accepted=session.orders[digest],
         cancelled=session.cancelled.get(digest),
         session=replace(session),
-        parameters=market.parameters,
+        parameters=market.rulebook.rules(session.key),
         trades=traded,
     )
 
@@ -198,7 +198,7 @@ def session_document(
 
     `session` is a copy; the orders of a cleared session no longer change, those of an open one are not looked at.
     """
-    document = summary_document(session.summary(), parameters.market)
+    document = summary_document(session.summary(), parameters.market_of(session.key.market))
     cleared = session.cleared
     document |= {"book": None, "clearing": None, "settlement": settlement}
     if cleared is not None:

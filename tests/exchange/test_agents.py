@@ -18,9 +18,7 @@ from tests.strategies import SEPARATOR, SESSION
 
 FEE = MicroPerKwh(5_000)
 OUTSIDE = Alternative(sell=MicroPerKwh(300_000), buy=MicroPerKwh(80_000))
-MARKET = Market(
-    number=SESSION.market, period=900, opening=3_600, lead=300, window=7_200
-)
+MARKET = Market(number=SESSION.market, period=900, opening=3_600, lead=300, window=7_200)
 START = SESSION.delivery_start
 
 

@@ -156,7 +156,9 @@ def test_own_energy_is_allocated_before_anything_is_traded(mechanism, book, fee)
 def test_the_order_in_which_orders_are_handed_in_changes_no_byte(mechanism, book, fee, shuffler):
     shuffled = list(book)
     shuffler.shuffle(shuffled)
-    first, second = (clear(entries, session=SESSION, tree=one_node(fee), mechanism=mechanism) for entries in (book, shuffled))
+    first, second = (
+        clear(entries, session=SESSION, tree=one_node(fee), mechanism=mechanism) for entries in (book, shuffled)
+    )
     assert first == second
     assert repr(clearing_to_document(first)) == repr(clearing_to_document(second))
 
@@ -243,7 +245,9 @@ def test_a_bid_that_covers_the_offer_but_not_the_fee_does_not_trade():
 def test_of_equal_bids_the_one_taken_first_is_filled():
     late, early = resting(BID, 30, 5, sequence=2), resting(BID, 30, 5, sequence=1)
     offer = resting(OFFER, 10, 5, sequence=3)
-    assert [trade.bid for trade in clear([late, offer, early], session=SESSION, tree=one_node(0)).trades] == [early.digest]
+    assert [trade.bid for trade in clear([late, offer, early], session=SESSION, tree=one_node(0)).trades] == [
+        early.digest
+    ]
 
 
 def test_of_bids_with_one_number_the_lower_digest_is_filled():

@@ -1,7 +1,7 @@
 """Trees to test on."""
 
 from exchange.tree import Tree
-from tests.exchange.street import SESSION
+from tests.strategies import SESSION
 
 
 def one_node(fee: int, number: int = SESSION.market) -> Tree:
