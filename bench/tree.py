@@ -41,7 +41,7 @@ _A_FEEDER = 100
 _FEES = (5_000, 3_000, 2_000)
 _LIMITS = (UNLIMITED, 2_000_000, 20_000)
 _LEVELS = 2_400
-_APART = 40_000
+_APART = 10_000
 _MOST_WH = 5_000
 _GROWTH = (1_000, 10_000, 100_000, 1_000_000)
 
@@ -65,18 +65,19 @@ def tree(communities: int, mechanism: Mechanism, *, limited: bool = False) -> Le
 def book(orders: int, seed: int = 1) -> tuple[Columns, Columns, int]:
     """Return as many bids as offers, all on communities, and how many communities there are; about half trade.
 
-    Every other community values energy higher, so that there is something to trade between them, too.
+    Some communities value energy higher than others, so that there is something to trade between them, too.
     """
     draw = np.random.default_rng(seed)
     communities = max(1, orders // _A_COMMUNITY)
     feeders = -(-communities // _A_FEEDER)
+    worth = draw.integers(0, 5, communities) * _APART
 
     def side() -> Columns:
         count = orders // 2
         community = draw.permutation(np.arange(count) % communities)
         return Columns(
             1 + feeders + community,
-            draw.integers(0, _LEVELS, count) * 100 + (community & 1) * _APART,
+            draw.integers(0, _LEVELS, count) * 100 + worth[community],
             draw.integers(1, _MOST_WH + 1, count),
         )
 
