@@ -146,5 +146,5 @@ def paired(
             buying[parent] += [[value + tree[parent].fee, row, energy] for value, row, energy in demand[b:]]
             selling[parent] += [[value + tree[place].fee, row, energy] for value, row, energy in supply[o:]]
         else:
-            assert b == len(demand) and o == len(supply), "every filled order meets others"
+            assert (b, o) == (len(demand), len(supply)), "every filled order meets others"
     return [trade for here in reversed(trades) for trade in here]

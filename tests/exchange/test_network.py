@@ -344,7 +344,8 @@ def test_one_node_is_cleared_as_by_the_auction(scene):
     if said.energy[0]:
         assert result.price.tolist() == said.rate.tolist()
         assert set(result.rate.tolist()) == {int(said.rate[0])}
-    assert not len(result.held_bid[0]) and not len(result.held_offer[0])
+    assert not len(result.held_bid[0])
+    assert not len(result.held_offer[0])
 
 
 NEIGHBOURHOOD = [Place(None, 20_000), Place(0, 10_000, export_limit=600), Place(0, 10_000)]
@@ -390,6 +391,19 @@ def test_bids_beyond_an_import_limit_are_held_and_the_limit_takes_the_rent():
     assert [column.tolist() for column in result.held_bid] == [[1], [1], [3]]
     prices = {1: MicroPerKwh(10), 2: MicroPerKwh(39)}
     assert rents(tree_of(places), prices, 1, 2) == {2: 29}
+
+
+def test_who_would_gain_nothing_beyond_a_limit_is_not_held_by_it():
+    bids, offers = NEIGHBOURS
+    exact = cleared(bids, [*offers, Row(1, 140_000, 50)], NEIGHBOURHOOD)
+    assert [column.tolist() for column in exact.held_offer] == [[0], [1], [200]]
+    better = cleared(bids, [*offers, Row(1, 139_999, 50)], NEIGHBOURHOOD)
+    assert [column.tolist() for column in better.held_offer] == [[0, 2], [1, 1], [200, 50]]
+    places, offers = [Place(None, 0), Place(0, 1, import_limit=3)], [Row(0, 10, 9)]
+    exact = cleared([Row(1, 50, 3), Row(1, 11, 4)], offers, places)
+    assert [column.tolist() for column in exact.held_bid] == [[], [], []]
+    better = cleared([Row(1, 50, 3), Row(1, 12, 4)], offers, places)
+    assert [column.tolist() for column in better.held_bid] == [[1], [1], [4]]
 
 
 def test_prices_by_which_nothing_crosses_have_no_rent_for_those_who_trade_across():
