@@ -330,6 +330,23 @@ def test_the_order_of_the_rows_changes_nothing_where_no_two_rates_are_equal(scen
     ]
 
 
+@given(scenes(most=12), st.randoms(use_true_random=False))
+def test_how_the_nodes_are_numbered_changes_nothing(scene, random):
+    bids, offers, places = scene
+    once, tree = cleared(bids, offers, places), levels(places)
+    at = np.array(random.sample(range(len(places)), len(places)), dtype=np.int64)  # where each place moves to
+    back = np.argsort(at)
+    parent = np.where(tree.parent < 0, tree.parent, at[tree.parent])
+    kept = (tree.depth, tree.fee, tree.import_limit, tree.export_limit, tree.mechanism)
+    again = clear_network(
+        *(columns([row._replace(market=int(at[row.market])) for row in side]) for side in (bids, offers)),
+        Levels(*(column[back] for column in (parent, *kept))),
+    )
+    assert again.price[at].tolist() == once.price.tolist()
+    assert sorted((b, o, energy, int(back[top])) for b, o, energy, top in trades_of(again)) == sorted(trades_of(once))
+    assert again.top.tolist() == sorted(again.top.tolist())
+
+
 @given(scenes(most=20))
 def test_one_node_is_cleared_as_by_the_auction(scene):
     bids, offers, places = scene
@@ -362,6 +379,7 @@ def test_the_example_of_the_page_is_what_the_kernel_says():
     assert result.price.tolist() == [150_000, 80_000, 170_000]
     assert trades_of(result) == [(1, 0, 500, 0), (2, 0, 100, 0), (0, 0, 200, 1)]
     assert result.rate.tolist() == [80_000] * 3
+    assert welfare(trades_of(result), *NEIGHBOURS, NEIGHBOURHOOD) == 93_000_000
     prices = {number: MicroPerKwh(rate) for number, rate in enumerate(result.price.tolist(), 1)}
     assert rents(tree_of(NEIGHBOURHOOD), prices, 2, 3) == {2: 60_000}
     assert [column.tolist() for column in result.held_offer] == [[0], [1], [200]]
@@ -373,6 +391,7 @@ def test_the_example_of_the_page_without_the_limit_has_no_rent():
     result = cleared(*NEIGHBOURS, free)
     assert result.price.tolist() == [150_000, 140_000, 170_000]
     assert trades_of(result) == [(1, 0, 500, 0), (2, 0, 300, 0), (0, 0, 200, 1)]
+    assert welfare(trades_of(result), *NEIGHBOURS, free) == 105_000_000
     prices = {number: MicroPerKwh(rate) for number, rate in enumerate(result.price.tolist(), 1)}
     assert rents(tree_of(free), prices, 2, 3) == {}
     assert not len(result.held_offer[0])
