@@ -155,13 +155,17 @@ def radix_order(market: Column, value: Column, markets: int) -> Column:
     """Return the rows by market, then value, then position: least digit first, every pass stable."""
     if not len(value):
         return np.zeros(0, dtype=np.int64)
-    least = value.min()
-    value_bits = (int(value.max()) - int(least)).bit_length()
+    above = value - value.min()
+    every = int(np.bitwise_or.reduce(above))
+    above >>= (
+        (every & -every).bit_length() - 1 if every else 0
+    )  # rates are often round: low bits that all lack say nothing
+    value_bits = int(above.max()).bit_length()
     market_bits = (markets - 1).bit_length()
     if value_bits + market_bits < 64:
-        keys = [(market << value_bits | value - least, value_bits + market_bits)]
+        keys = [(market << value_bits | above, value_bits + market_bits)]
     else:
-        keys = [(value - least, value_bits), (market, market_bits)]
+        keys = [(above, value_bits), (market, market_bits)]
     order = None
     for key, bits in keys:
         for shift in range(0, bits, _DIGIT):

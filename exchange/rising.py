@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from exchange.auction import MOST_SUM, Column, Columns, radix_order, total_energy
 from exchange.levels import UNLIMITED
 
-Held = tuple[Column, Column, Column]
+Held = tuple[Column, ...]
 """Rows of which a limit held something back, and beside each the place of the node and the energy (Wh)."""
 
 _NONE = np.zeros(0, dtype=np.int64)
@@ -67,6 +67,8 @@ class Rising:
 
     def less(self, places: Column, fill: Column) -> "Rising":
         """Return the rows less what was filled at some places."""
+        if len(places) == len(self):
+            return self.with_left(self.energy - fill)
         energy = self.energy.copy()
         energy[places] -= fill
         return self.with_left(energy)

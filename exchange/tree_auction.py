@@ -36,6 +36,7 @@ def clear_levels(bids: Columns, offers: Columns, tree: Levels) -> TreeMatches:
     _check_rates(bids, offers, tree)
     buying, selling = _own_rows(bids, tree), _own_rows(offers, tree)
     demand = supply = Rising.nobody()
+    limit: Column | None = None  # an offer's rate is its limit, until it has moved up
     levels: list[_Level] = []
     held_bids = [NOTHING_HELD]
     held_offers = [NOTHING_HELD]
@@ -46,7 +47,7 @@ def clear_levels(bids: Columns, offers: Columns, tree: Levels) -> TreeMatches:
         if depth in selling:
             supply = supply.joined(Rising.own(offers, selling[depth]))
         if len(demand) and len(supply):
-            level, demand, supply = _clear(np.flatnonzero(tree.depth == depth), demand, supply, offers.rate, tree)
+            level, demand, supply = _clear(np.flatnonzero(tree.depth == depth), demand, supply, limit, tree)
             levels.append(level)
         if depth:
             demand, held = bounded(demand, -demand.rate, tree.import_limit)
@@ -56,6 +57,7 @@ def clear_levels(bids: Columns, offers: Columns, tree: Levels) -> TreeMatches:
             above = tree.parent[demand.node]
             demand = demand.at(demand.rate - tree.fee[above], above)
             supply = supply.at(supply.rate + tree.fee[supply.node], tree.parent[supply.node])
+            limit = offers.rate if len(supply) else None
     return _together(levels, held_bids, held_offers, len(tree))
 
 
@@ -113,9 +115,12 @@ class _Level:
 
 
 def _clear(
-    nodes: Column, demand: Rising, supply: Rising, offer_limit: Column, tree: Levels
+    nodes: Column, demand: Rising, supply: Rising, limit: Column | None, tree: Levels
 ) -> tuple[_Level, Rising, Rising]:
-    """Clear all nodes of one depth; return the trades and what is left of both sides."""
+    """Clear all nodes of one depth; return the trades and what is left of both sides.
+
+    `limit` is that of all offers, none where no offer has passed a node that took a fee.
+    """
     number = np.zeros(len(tree), dtype=np.int64)
     number[nodes] = np.arange(len(nodes))
     bid, offer = _promising(demand, supply, len(tree))
@@ -137,7 +142,7 @@ def _clear(
         bid=buyers.row[pairs.bid],
         offer=row,
         quantity=pairs.quantity,
-        rate=at_node - (sellers.rate[pairs.offer] - offer_limit[row]),
+        rate=at_node if limit is None else at_node - (sellers.rate[pairs.offer] - limit[row]),
         top=top,
         node=node,
         energy=pairs.energy[live],

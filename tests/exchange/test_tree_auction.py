@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.auction import Columns, auction
+from exchange.auction import auction
 from exchange.delivery import Mechanism
 from exchange.levels import ROOT, UNLIMITED, Levels, TreeMatches, levels_of
 from exchange.tree import Fee, Node, Tree
