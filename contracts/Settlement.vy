@@ -14,9 +14,11 @@
 from . import assets
 from . import delegates
 from . import escrow
+from . import fees as fee_rows
 from . import markets
 from . import order_digest
 from . import pause as pausing
+from . import reasons
 from . import roles
 from . import sessions
 
@@ -28,6 +30,7 @@ initializes: delegates[assets := assets, escrow := escrow]
 initializes: markets[assets := assets, escrow := escrow]
 initializes: order_digest
 initializes: sessions
+initializes: fee_rows[escrow := escrow, markets := markets, sessions := sessions]
 
 exports: (
     roles.admin,
@@ -94,7 +97,9 @@ UNUSED: constant(uint256) = U16 << 240 | 254 << 200  # of an order's terms
 BALANCING_UP: constant(uint256) = 3  # products; 1 is spot, 2 and 5 are kept for what trades before it and after delivery
 BALANCING_DOWN: constant(uint256) = 4
 INDEX: constant(uint256) = MAX_ORDERS - 1  # a mask, since it is a power of two
-UNUSED_OF_TRADE: constant(uint256) = (2**80 - 1) << 176 | (U16 - INDEX) << 160 | (U16 - INDEX) << 144
+ROW: constant(uint256) = fee_rows.MAX_ROWS - 1  # so is this
+UNUSED_OF_TRADE: constant(uint256) = (2**80 - 1) << 176 | (U16 - INDEX) << 160 | (U16 - INDEX) << 144 | U48 - ROW
+RATE: constant(uint256) = U48 << 48  # of a trade
 CREDIT: constant(uint256) = U64 << 160  # of an account
 # An entry is an order as the trades use it up: limit 48 bits (low), energy left 48, side 8, account 32; net money from bit 160.
 TERMS: constant(uint256) = 2**104 - 1
@@ -147,6 +152,7 @@ def settle(
     parameters: bytes32,
     orders: uint256,
     trades: DynArray[uint256, MAX_TRADES],
+    fees: uint256,
 ):
     """
     @notice Settle a session, or the next part of it, wholly or not at all.
@@ -158,11 +164,12 @@ def settle(
         declared as one, it would be copied to memory at its bound, which is dear for small batches.
         Terms, from the high bits: 16 zero bits, asset 32, side 8, energy 48, limit 48, valid until 40, salt 64.
         The signature has the form of EIP-2098.
-    @param trades From the high bits: 80 zero bits, index of the bid 16, of the offer 16, energy 48, rate 48, fee rate 48.
-        The buyer pays rate and fee, the seller gets the rate, the market's fee account the fee.
+    @param trades From the high bits: 80 zero bits, index of the bid 16, of the offer 16, energy 48, rate 48, place of the fee
+        row 48. The seller gets the rate, the account of each node in the row what the row says, and the buyer pays it all.
+    @param fees Where the fee rows begin, one after the other, as if this were a uint256[]; see fees.vy.
     """
     pausing._only_running()
-    assert roles._has(roles.OPERATOR), "roles: not an operator"
+    reasons._require(roles._has(roles.OPERATOR), "roles: not an operator")
     market_id: uint256 = convert(market, uint256)
     product_id: uint256 = convert(product, uint256)
     start: uint256 = convert(delivery_start, uint256)
@@ -178,11 +185,13 @@ def settle(
         provider = current
     sessions._begin(session, convert(part, uint256), convert(parts, uint256), order_root, parameters)
 
-    assert orders <= U32 and unsafe_add(orders, 36) <= len(msg.data), "orders: calldata is short"
-    count: uint256 = extract32(slice(msg.data, unsafe_add(orders, 4), 32), 0, output_type=uint256)
-    assert count <= MAX_ORDERS, "orders: too many"
-    cursor: uint256 = unsafe_add(orders, 36)
-    assert unsafe_add(cursor, unsafe_mul(count, ORDER_BYTES)) <= len(msg.data), "orders: calldata is short"
+    count: uint256 = 0
+    cursor: uint256 = 0
+    fee_words: uint256 = 0
+    fees_begin: uint256 = 0
+    count, cursor = self._array(orders, ORDER_BYTES)
+    fee_words, fees_begin = self._array(fees, 32)
+    reasons._require(count <= MAX_ORDERS, "orders: too many")
     domain: bytes32 = order_digest._domain()
     previous: uint256 = 0
     # of each order, its entry and its digest; together, since each access by index costs a check of the bound
@@ -237,20 +246,27 @@ def settle(
 
     # if there are several parts, and only then, an order outlives its batch
     several: bool = parts != 1
-    rate_of_session: int256 = 0
-    if len(trades) != 0:
-        rate_of_session = convert(convert(trades[0] << 160, bytes32), int256) >> 208
     if several:
         for i: uint256 in range(count, bound=MAX_ORDERS):
             # no borrow: never more is filled than was ordered
             book[i][0] = unsafe_sub(book[i][0], sessions.filled[convert(book[i][1], bytes32)] << 48)
-        if len(trades) != 0:
-            rate_of_session = sessions._one_rate(session, rate_of_session)
 
-    fee_cap: uint256 = market_terms >> 32 & U48
-    other_rates: int256 = 0
-    # energy in the low 64 bits, fees above
-    totals: uint256 = 0
+    # of each fee row, what is known of it (see fees.vy) and its hash
+    rows: uint256[2][fee_rows.MAX_ROWS] = empty(uint256[2][fee_rows.MAX_ROWS])
+    row_count: uint256 = 0
+    cursor = fees_begin
+    fees_end: uint256 = unsafe_add(fees_begin, unsafe_mul(fee_words, 32))
+    for i: uint256 in range(fee_rows.MAX_ROWS):
+        if cursor == fees_end:
+            break
+        total: uint256 = 0
+        hash: bytes32 = empty(bytes32)
+        total, hash, cursor = fee_rows._read(cursor, fees_end)
+        rows[i] = [total, convert(hash, uint256)]
+        row_count = unsafe_add(i, 1)
+    reasons._require(cursor == fees_end, "fees: too many rows")
+
+    energy_wh: uint256 = 0
     value_nano: uint256 = 0
     leaves: bytes32[MAX_TRADES] = empty(bytes32[MAX_TRADES])
     size: uint256 = 0
@@ -261,7 +277,7 @@ def settle(
         offer: uint256[2] = book[offer_index]
         energy: uint256 = trade >> 96 & U48
         rate: int256 = convert(convert(trade << 160, bytes32), int256) >> 208
-        fee: uint256 = trade & U48
+        row: uint256[2] = rows[trade & ROW]
         # One branch again. An index past the last order finds an empty entry, which is no offer and has no energy.
         if (
             trade & UNUSED_OF_TRADE
@@ -270,28 +286,28 @@ def settle(
             | convert(energy == 0, uint256)
             | convert(energy > bid[0] >> 48 & U48, uint256)
             | convert(energy > offer[0] >> 48 & U48, uint256)
-            | convert(fee > fee_cap, uint256)
+            | convert(row[1] == 0, uint256)
             | convert(rate < convert(convert(offer[0] << 208, bytes32), int256) >> 208, uint256)
             | convert(
-                unsafe_add(rate, convert(convert(fee, bytes32), int256))
+                unsafe_add(rate, convert(convert(row[0] & U64, bytes32), int256))
                 > convert(convert(bid[0] << 208, bytes32), int256) >> 208,
                 uint256,
             )
         ) != 0:
-            self._refuse_trade(trade, bid[0], offer[0], fee_cap, count)
-        other_rates |= rate ^ rate_of_session
-        # Bounds: energy is below 2**48 and both rates within 48 bits, so an amount is within 96 bits, and so is an order's net,
-        # since its fills together are below 2**48; sums over 512 trades stay far below 2**255.
+            self._refuse_trade(trade, bid[0], offer[0], row[1] != 0, count)
+        # Bounds: energy is below 2**48, the rate within 48 bits, and so is what the buyer pays, by its limit; so an amount is
+        # within 96 bits, and so is an order's net, since its fills together are below 2**48; sums over 512 trades stay far
+        # below 2**255. Those of energy, of the batch and of a row, are below 2**57.
         value: uint256 = unsafe_mul(energy, convert(convert(rate, bytes32), uint256))
-        fee_paid: uint256 = unsafe_mul(energy, fee)
         book[offer_index][0] = unsafe_add(unsafe_sub(offer[0], energy << 48), value << 160)
-        book[bid_index][0] = unsafe_sub(unsafe_sub(bid[0], energy << 48), unsafe_add(value, fee_paid) << 160)
-        totals = unsafe_add(totals, unsafe_add(energy, fee_paid << 64))
+        book[bid_index][0] = unsafe_sub(
+            unsafe_sub(bid[0], energy << 48), unsafe_add(value, unsafe_mul(energy, row[0] & U64)) << 160
+        )
+        rows[trade & ROW][0] = unsafe_add(row[0], energy << 64) | (trade & RATE) << 80 | (~trade & RATE) << 128
+        energy_wh = unsafe_add(energy_wh, energy)
         value_nano = unsafe_add(value_nano, value)
-        leaves[size] = keccak256(keccak256(abi_encode(session, bid[1], offer[1], energy, rate, fee)))
+        leaves[size] = keccak256(keccak256(abi_encode(session, bid[1], offer[1], energy, rate, row[1])))
         size = unsafe_add(size, 1)
-    if other_rates != 0:
-        assert market_terms >> 176 == 0, "trades: two rates"
     if several:
         for trade: uint256 in trades:
             sessions.filled[convert(book[trade >> 160][1], bytes32)] += trade >> 96 & U48
@@ -321,11 +337,15 @@ def settle(
     )
 
     # What is earned here may be spent here: who cannot pay yet waits until all others have paid and been paid.
-    fee_nano: uint256 = totals >> 64
-    if fee_nano != 0:
-        account: uint256 = escrow.accounts[market_terms & U32]
-        assert (account >> 160 & U64) + fee_nano <= U64, "money: credit is too large"
-        escrow.accounts[market_terms & U32] = unsafe_add(account, fee_nano << 160)
+    fee_nano: uint256 = 0
+    cursor = fees_begin
+    top: uint256 = 0
+    price: int256 = 0
+    for i: uint256 in range(row_count, bound=fee_rows.MAX_ROWS):
+        row: uint256 = rows[i][0]
+        # no more than 57 and 53 bits
+        fee_nano = unsafe_add(fee_nano, unsafe_mul(row & U64, row >> 64 & U64))
+        cursor, top, price = fee_rows._pay(session, several, market_terms >> 177, row, cursor, top, price)
     waiting: uint256 = 0
     for i: uint256 in range(count, bound=MAX_ORDERS):
         entry: uint256 = book[i][0]
@@ -337,15 +357,15 @@ def settle(
                 # the credit stays within its 64 bits, so holder and epoch beside it stay as they are
                 escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
             else:
-                assert entry >> 255 == 1, "money: credit is too large"
+                if entry >> 255 != 1:
+                    reasons._refuse("money: credit is too large")
                 book[waiting][0] = entry
                 waiting = unsafe_add(waiting, 1)
     for i: uint256 in range(waiting, bound=MAX_ORDERS):
         entry: uint256 = book[i][0]
         account: uint256 = escrow.accounts[entry >> 104 & U32]
-        assert (
-            unsafe_add(convert(account >> 160 & U64, int256), convert(convert(entry, bytes32), int256) >> 160) >= 0
-        ), "money: credit is short"
+        if unsafe_add(convert(account >> 160 & U64, int256), convert(convert(entry, bytes32), int256) >> 160) < 0:
+            reasons._refuse("money: credit is short")
         escrow.accounts[entry >> 104 & U32] = unsafe_add(account, entry & NET)
     log sessions.Settled(
         session=session,
@@ -356,10 +376,26 @@ def settle(
         parameters=parameters,
         orders=count,
         trades=size,
-        energy_wh=totals & U64,
+        energy_wh=energy_wh,
         value_nano=convert(convert(value_nano, bytes32), int256),
         fee_nano=fee_nano,
     )
+
+
+@internal
+@view
+def _array(offset: uint256, item_bytes: uint256) -> (uint256, uint256):
+    """
+    @return How many items an array in the calldata has, and where the first begins.
+    """
+    reasons._require(offset <= U32 and unsafe_add(offset, 36) <= len(msg.data), "settle: calldata is short")
+    count: uint256 = extract32(slice(msg.data, unsafe_add(offset, 4), 32), 0, output_type=uint256)
+    begin: uint256 = unsafe_add(offset, 36)
+    # more items than a number of 32 bits counts are in no calldata, and a product of such numbers does not overflow
+    reasons._require(
+        count <= U32 and unsafe_add(begin, unsafe_mul(count, item_bytes)) <= len(msg.data), "settle: calldata is short"
+    )
+    return count, begin
 
 
 @internal
@@ -368,30 +404,31 @@ def _refuse_order(terms: uint256, asset: uint256, gate_closure: uint256, provide
     """
     @dev Names what is wrong with an order; the caller has found that something is.
     """
-    assert terms & UNUSED == 0, "orders: unused bits are set"
-    assert terms >> 152 & U48 != 0, "orders: energy is zero"
-    assert terms >> 64 & U40 >= gate_closure, "orders: expired"
-    assert asset >> 192 & U32 >= gate_closure, "assets: not current"
-    assert terms >> 200 & 1 == 0 or asset >= provider, "assets: not a balancing provider"
-    assert ascending, "orders: not ascending"
-    raise "orders: s is high"
+    reasons._require(terms & UNUSED == 0, "orders: unused bits are set")
+    reasons._require(terms >> 152 & U48 != 0, "orders: energy is zero")
+    reasons._require(terms >> 64 & U40 >= gate_closure, "orders: expired")
+    reasons._require(asset >> 192 & U32 >= gate_closure, "assets: not current")
+    reasons._require(terms >> 200 & 1 == 0 or asset >= provider, "assets: not a balancing provider")
+    reasons._require(ascending, "orders: not ascending")
+    reasons._refuse("orders: s is high")
 
 
 @internal
 @pure
-def _refuse_trade(trade: uint256, bid: uint256, offer: uint256, fee_cap: uint256, count: uint256):
+def _refuse_trade(trade: uint256, bid: uint256, offer: uint256, has_row: bool, count: uint256):
     """
     @dev Names what is wrong with a trade; the caller has found that something is.
     """
     energy: uint256 = trade >> 96 & U48
-    assert trade >> 160 < count and trade >> 144 & U16 < count, "trades: no such order"
-    assert bid & OFFERS == 0 and offer & OFFERS != 0, "trades: sides are wrong"
-    assert (bid ^ offer) >> 104 & U32 != 0, "trades: with oneself"
-    assert energy != 0, "trades: energy is zero"
-    assert energy <= bid >> 48 & U48, "trades: bid is used up"
-    assert energy <= offer >> 48 & U48, "trades: offer is used up"
-    assert trade & U48 <= fee_cap, "trades: fee is above the cap"
-    assert (
-        convert(convert(trade << 160, bytes32), int256) >> 208 >= convert(convert(offer << 208, bytes32), int256) >> 208
-    ), "trades: rate is below the offer"
-    raise "trades: rate is above the bid"
+    reasons._require(trade >> 160 < count and trade >> 144 & U16 < count, "trades: no such order")
+    reasons._require(bid & OFFERS == 0 and offer & OFFERS != 0, "trades: sides are wrong")
+    reasons._require((bid ^ offer) >> 104 & U32 != 0, "trades: with oneself")
+    reasons._require(energy != 0, "trades: energy is zero")
+    reasons._require(energy <= bid >> 48 & U48, "trades: bid is used up")
+    reasons._require(energy <= offer >> 48 & U48, "trades: offer is used up")
+    reasons._require(has_row and trade & U48 <= ROW, "trades: no such row")
+    reasons._require(
+        convert(convert(trade << 160, bytes32), int256) >> 208 >= convert(convert(offer << 208, bytes32), int256) >> 208,
+        "trades: rate is below the offer",
+    )
+    reasons._refuse("trades: rate is above the bid")

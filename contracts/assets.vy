@@ -10,6 +10,7 @@
 """
 
 from . import escrow
+from . import reasons
 
 uses: escrow
 
@@ -96,18 +97,18 @@ def enrol(identity: address, number: uint256) -> uint256:
     epoch: uint256 = 0
     since: uint256 = 0
     owner, epoch, since = staticcall AssetRegistry(asset_registry).tenure(identity)
-    assert escrow._exists(number), "assets: no such account"
+    reasons._require(escrow._exists(number), "assets: no such account")
     # what the registry does not know, or has retired, is nobody's; and no account is
-    assert escrow._holder(escrow.accounts[number]) == owner, "assets: not its owner's account"
+    reasons._require(escrow._holder(escrow.accounts[number]) == owner, "assets: not its owner's account")
     before: uint256 = self.asset_of[identity]
     if before != 0 and self.epoch_of[before] == epoch:
-        assert msg.sender == owner and self.assets[before] >> 160 & U32 != number, "assets: enrolled already"
+        reasons._require(msg.sender == owner and self.assets[before] >> 160 & U32 != number, "assets: enrolled already")
         self._end(before, block.timestamp)
     until: uint256 = self._held(identity, asset_role)
-    assert until >= block.timestamp, "assets: not certified"
+    reasons._require(until >= block.timestamp, "assets: not certified")
     balancing_until: uint256 = self._held(identity, balancing_role)
     enrolled: uint256 = self.asset_count + 1
-    assert enrolled <= U32, "assets: no asset number left"
+    reasons._require(enrolled <= U32, "assets: no asset number left")
     self.asset_count = enrolled
     self.asset_of[identity] = enrolled
     self.epoch_of[enrolled] = epoch
@@ -130,7 +131,7 @@ def refresh(numbers: DynArray[uint256, MAX_REFRESHED]):
     @dev A number whose ownership epoch is over, or that the owner has replaced, never becomes current for longer.
     """
     for number: uint256 in numbers:
-        assert number != 0 and number <= self.asset_count, "assets: no such asset"
+        reasons._require(number != 0 and number <= self.asset_count, "assets: no such asset")
         word: uint256 = self.assets[number]
         identity: address = convert(word & IDENTITY, address)
         ended: uint256 = staticcall AssetRegistry(asset_registry).epoch_ended(identity, self.epoch_of[number])

@@ -11,6 +11,7 @@
 
 from . import assets
 from . import escrow
+from . import reasons
 
 uses: assets
 uses: escrow
@@ -65,14 +66,14 @@ def _check(signed: uint256, number: uint256, asset: uint256, gate_closure: uint2
     account: uint256 = escrow.accounts[held_by]
     if signed >> 224 != account >> 224:
         # an epoch that never was has ended at zero, before any gate closed
-        assert gate_closure <= self.epoch_ended[held_by][signed >> 224], "orders: epoch is void"
+        reasons._require(gate_closure <= self.epoch_ended[held_by][signed >> 224], "orders: epoch is void")
     signer: address = convert(signed & escrow.HOLDER, address)
     if signer != escrow._holder(account):
         # nobody signs by what is no signature, even where the registry has nobody as a delegate
-        assert signer != empty(address), "orders: signer may not trade"
+        reasons._require(signer != empty(address), "orders: signer may not trade")
         # the registry files a delegation under the hash of its kind
         filed: bytes32 = keccak256(abi_encode(keccak256(abi_encode(TRADE, assets.epoch_of[number]))))
         valid_to: uint256 = staticcall DidRegistry(did_registry).delegates(
             convert(asset & assets.IDENTITY, address), filed, signer
         )
-        assert valid_to > gate_closure, "orders: signer may not trade"
+        reasons._require(valid_to > gate_closure, "orders: signer may not trade")

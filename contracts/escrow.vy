@@ -13,6 +13,7 @@ from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
 from . import pause
+from . import reasons
 
 uses: pause
 
@@ -132,9 +133,9 @@ def open_account(holder: address) -> uint256:
     """
     @notice Open an account for `holder`; anybody may, and accounts are numbered from 1.
     """
-    assert holder != empty(address), "escrow: holder is nobody"
+    reasons._require(holder != empty(address), "escrow: holder is nobody")
     number: uint256 = self.account_count + 1
-    assert number < 2**32, "escrow: no account number left"
+    reasons._require(number < 2**32, "escrow: no account number left")
     self.account_count = number
     self.accounts[number] = convert(holder, uint256)
     log AccountOpened(account=number, holder=holder)
@@ -166,7 +167,10 @@ def deposit_with_permit(number: uint256, token_units: uint256, deadline: uint256
         ),
         revert_on_failure=False,
     )
-    assert permitted or staticcall TOKEN.allowance(msg.sender, self) >= token_units, "escrow: permit is not valid"
+    reasons._require(
+        permitted or staticcall TOKEN.allowance(msg.sender, self) >= token_units,
+        "escrow: permit is not valid",
+    )
     self._deposit(number, token_units)
 
 
@@ -176,8 +180,8 @@ def request_withdrawal(number: uint256, token_units: uint256):
     @notice Ask for up to `token_units`, due after the delay. A new request replaces the old one and waits anew.
     """
     self._only_holder(number)
-    assert token_units != 0, "escrow: amount is zero"
-    assert token_units <= MAX_CREDIT // SCALE, "escrow: amount is too large"
+    reasons._require(token_units != 0, "escrow: amount is zero")
+    reasons._require(token_units <= MAX_CREDIT // SCALE, "escrow: amount is too large")
     due: uint256 = block.timestamp + WITHDRAWAL_DELAY
     self.withdrawals[number] = token_units * SCALE | due << 64
     log WithdrawalRequested(account=number, token_units=token_units, due=due)
@@ -189,7 +193,7 @@ def cancel_withdrawal(number: uint256):
     @notice Forget the request.
     """
     self._only_holder(number)
-    assert self.withdrawals[number] != 0, "escrow: nothing is requested"
+    reasons._require(self.withdrawals[number] != 0, "escrow: nothing is requested")
     self.withdrawals[number] = 0
     log WithdrawalCancelled(account=number)
 
@@ -202,8 +206,8 @@ def withdraw(number: uint256):
     @dev Rounds down to token units; the rest stays credit.
     """
     request: uint256 = self.withdrawals[number]
-    assert request != 0, "escrow: nothing is requested"
-    assert block.timestamp >= request >> 64, "escrow: not due yet"
+    reasons._require(request != 0, "escrow: nothing is requested")
+    reasons._require(block.timestamp >= request >> 64, "escrow: not due yet")
     word: uint256 = self.accounts[number]
     token_units: uint256 = min(request & MAX_CREDIT, self._credit(word)) // SCALE
     self.withdrawals[number] = 0
@@ -213,20 +217,26 @@ def withdraw(number: uint256):
     holder: address = self._holder(word)
     log Withdrawn(account=number, holder=holder, token_units=token_units)
     if token_units != 0:
-        assert extcall TOKEN.transfer(holder, token_units, default_return_value=True), "escrow: token refused"
+        reasons._require(
+            extcall TOKEN.transfer(holder, token_units, default_return_value=True),
+            "escrow: token refused",
+        )
 
 
 @internal
 def _deposit(number: uint256, token_units: uint256):
     pause._only_running()
-    assert self._exists(number), "escrow: no such account"
-    assert token_units != 0, "escrow: amount is zero"
+    reasons._require(self._exists(number), "escrow: no such account")
+    reasons._require(token_units != 0, "escrow: amount is zero")
     held: uint256 = self.tokens_held
     # all credits together fit in 64 bits, so each does, whoever trades with whom
-    assert token_units <= MAX_CREDIT // SCALE - held, "escrow: amount is too large"
+    reasons._require(token_units <= MAX_CREDIT // SCALE - held, "escrow: amount is too large")
     before: uint256 = staticcall TOKEN.balanceOf(self)
-    assert extcall TOKEN.transferFrom(msg.sender, self, token_units, default_return_value=True), "escrow: token refused"
-    assert staticcall TOKEN.balanceOf(self) == before + token_units, "escrow: token delivered less"
+    reasons._require(
+        extcall TOKEN.transferFrom(msg.sender, self, token_units, default_return_value=True),
+        "escrow: token refused",
+    )
+    reasons._require(staticcall TOKEN.balanceOf(self) == before + token_units, "escrow: token delivered less")
     self.tokens_held = held + token_units
     self.accounts[number] += token_units * SCALE << 160
     log Deposited(account=number, payer=msg.sender, token_units=token_units)
@@ -235,8 +245,8 @@ def _deposit(number: uint256, token_units: uint256):
 @internal
 @view
 def _only_holder(number: uint256):
-    assert self._exists(number), "escrow: no such account"
-    assert self._holder(self.accounts[number]) == msg.sender, "escrow: not the holder"
+    reasons._require(self._exists(number), "escrow: no such account")
+    reasons._require(self._holder(self.accounts[number]) == msg.sender, "escrow: not the holder")
 
 
 @internal

@@ -4,12 +4,15 @@
 @license Apache-2.0
 @notice A grid operator opens a market under a number. Other terms are another market, so a signed order cannot come to mean
     something else. Who is a grid operator, and of which market, the role registry says.
-@dev A market is one word: fee account 32 bits (low), fee cap 48, period 32, lead 32, window 32, uniform 1. It is zero only
-    when it is not open.
+    A market is a node of a tree, which has the number of the market that was opened as its root. What lies on the way from a
+    node to the root is not known here.
+@dev A market is one word: fee account 32 bits (low), fee cap 48, period 32, lead 32, window 32, uniform 1, tree 32. It is
+    zero only when it is not open.
 """
 
 from . import assets
 from . import escrow
+from . import reasons
 
 uses: assets
 uses: escrow
@@ -33,6 +36,7 @@ markets: uint256[2**32]
 
 event MarketOpened:
     market: indexed(uint256)
+    tree: indexed(uint256)
     fee_account: indexed(uint256)
     fee_cap: uint256
     period_seconds: uint256
@@ -48,25 +52,27 @@ def __init__(role_of_grid_operators: bytes32):
 
 @external
 @view
-def market(number: uint32) -> (uint256, uint256, uint256, uint256, uint256, bool):
+def market(number: uint32) -> (uint256, uint256, uint256, uint256, uint256, uint256, bool):
     """
-    @return Fee account, fee cap (micro per kWh), period, lead and window (seconds), and whether a session has one rate;
+    @return Tree, fee account, fee cap (micro per kWh), period, lead and window (seconds), and whether there is one price;
         zeros when the market is not open.
     """
     word: uint256 = self.markets[number]
     return (
+        word >> 177,
         word & (2**32 - 1),
         word >> 32 & (2**48 - 1),
         self._period(word),
         self._lead(word),
         self._window(word),
-        word >> 176 != 0,
+        word >> 176 & 1 != 0,
     )
 
 
 @external
 def open_market(
     number: uint32,
+    tree: uint32,
     fee_account: uint32,
     fee_cap: uint48,
     period_seconds: uint32,
@@ -76,22 +82,28 @@ def open_market(
 ):
     """
     @notice Open the market `number` for good. The sender's claim to the grid operator's role is for this market, or for any.
-    @param fee_account Receives the fees.
-    @param fee_cap The highest fee of a trade, in micro per kWh.
+    @param tree The market's own number, to open a tree; or the number of a tree's root, to be one of its nodes.
+    @param fee_account Receives the node's fees.
+    @param fee_cap The most that the node may take of a trade, fee and congestion rent together, in micro per kWh.
     @param period_seconds Delivery periods start at its multiples.
     @param lead_seconds The gate closes this long before delivery starts.
     @param window_seconds A session may be settled until this long after delivery started.
-    @param uniform Whether all trades of a session have one rate.
+    @param uniform Whether all trades of a session that are made at this node, as their top, have one price there.
     """
-    assert assets._held(msg.sender, grid_operator_role) >= block.timestamp, "markets: not a grid operator"
+    reasons._require(assets._held(msg.sender, grid_operator_role) >= block.timestamp, "markets: not a grid operator")
     named: uint256 = convert(
         (staticcall RoleRegistry(assets.role_registry).claim(msg.sender, grid_operator_role)).data, uint256
     )
-    assert named == 0 or named == convert(number, uint256), "markets: claim is for another"
-    assert number != 0, "markets: number is zero"
-    assert self.markets[number] == 0, "markets: open already"
-    assert escrow._exists(convert(fee_account, uint256)), "markets: no such fee account"
-    assert period_seconds != 0, "markets: period is zero"
+    reasons._require(named == 0 or named == convert(number, uint256), "markets: claim is for another")
+    reasons._require(number != 0, "markets: number is zero")
+    reasons._require(self.markets[number] == 0, "markets: open already")
+    # a root is its own tree; number 0 is never open
+    reasons._require(
+        tree == number or (tree != 0 and self.markets[tree] >> 177 == convert(tree, uint256)),
+        "markets: no such tree",
+    )
+    reasons._require(escrow._exists(convert(fee_account, uint256)), "markets: no such fee account")
+    reasons._require(period_seconds != 0, "markets: period is zero")
     self.markets[number] = (
         convert(fee_account, uint256)
         | convert(fee_cap, uint256) << 32
@@ -99,9 +111,11 @@ def open_market(
         | convert(lead_seconds, uint256) << 112
         | convert(window_seconds, uint256) << 144
         | convert(uniform, uint256) << 176
+        | convert(tree, uint256) << 177
     )
     log MarketOpened(
         market=convert(number, uint256),
+        tree=convert(tree, uint256),
         fee_account=convert(fee_account, uint256),
         fee_cap=convert(fee_cap, uint256),
         period_seconds=convert(period_seconds, uint256),

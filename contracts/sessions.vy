@@ -8,17 +8,21 @@
     Only sessions of several parts keep more.
 """
 
+from . import reasons
+
 MAX_PARTS: constant(uint256) = 2**16 - 1
-RATE: constant(uint256) = 2**48 - 1  # mask
+PRICED: constant(uint256) = 2**255  # a price is far below it, so no word of a price is zero
 
 # session << 16 | part -> record, zero until settled
 records: HashMap[uint256, bytes32]
-# of sessions of several parts, session -> parts declared (low 16 bits), parts settled 16, and a rate 48 if the next bit is set
+# of sessions of several parts, session -> parts declared (low 16 bits), parts settled 16
 progress: HashMap[uint256, uint256]
 # of sessions of several parts, session -> keccak256(order root, parameters)
 declared: HashMap[uint256, bytes32]
 # of sessions of several parts, order digest -> Wh settled
 filled: public(HashMap[bytes32, uint256])
+# of sessions of several parts, session << 32 | node -> the one price there, in micro per kWh, offset by PRICED; zero before it is known
+prices: HashMap[uint256, uint256]
 
 
 event Settled:
@@ -41,7 +45,7 @@ def record(session: uint256, part: uint256) -> bytes32:
     """
     @return What the part recorded, see `record_of`; zero while it is not settled.
     """
-    assert part < MAX_PARTS, "sessions: no such part"
+    reasons._require(part < MAX_PARTS, "sessions: no such part")
     return self.records[session << 16 | part]
 
 
@@ -90,15 +94,16 @@ def _begin(session: uint256, part: uint256, parts: uint256, order_root: bytes32,
 
 
 @internal
-def _one_rate(session: uint256, rate: int256) -> int256:
+def _one_price(key: uint256, price: int256):
     """
-    @return The rate of the session's first trade, which is `rate` if no earlier part had a trade.
+    @dev Refuses another price than that of the session's earlier parts at the same node; `key` is of `prices`.
     """
-    word: uint256 = self.progress[session]
-    if word >> 80 == 0:
-        self.progress[session] = word | (convert(convert(rate, bytes32), uint256) & RATE) << 32 | 1 << 80
-        return rate
-    return convert(convert(word << 176, bytes32), int256) >> 208
+    word: uint256 = convert(convert(price, bytes32), uint256) ^ PRICED
+    known: uint256 = self.prices[key]
+    if known == 0:
+        self.prices[key] = word
+    else:
+        assert known == word, "trades: two rates"
 
 
 @internal

@@ -103,7 +103,7 @@ def gas_of_calls(machine: Machine) -> dict[str, int]:
     measure("enrol", "a passer-by", "enrol", roof, number)
     measure("refresh, 1 asset", "a passer-by", "refresh", [enrolled])
     measure("refresh, 2 assets", "a passer-by", "refresh", [enrolled, enrolled + 1])
-    measure("open_market", "the grid operator", "open_market", 9, 1, FEE_CAP, PERIOD, LEAD, WINDOW, True)
+    measure("open_market", "the grid operator", "open_market", 9, 9, 1, FEE_CAP, PERIOD, LEAD, WINDOW, True)
     measure("grant", "the admin", "grant", GUARDIAN, helper)
     measure("revoke", "the admin", "revoke", GUARDIAN, helper)
     measure("pause", "the guardian", "pause")

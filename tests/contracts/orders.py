@@ -19,7 +19,7 @@ DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address v
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 SETTLE_TYPES = (
     "uint32", "uint8", "uint40", "uint16", "uint16", "bytes32", "bytes32",
-    "(uint256,bytes32,bytes32,bytes32)[]", "uint256[]",
+    "(uint256,bytes32,bytes32,bytes32)[]", "uint256[]", "uint256[]",
 )  # fmt: skip
 
 
@@ -95,23 +95,55 @@ class Order:
         return terms, self.preferences, r, (parity << 255 | int.from_bytes(s)).to_bytes(32)
 
 
+@dataclass(frozen=True)
+class Row:
+    """What nodes take of a trade: pairs of node and rate on the way from the seller to the buyer, and which is its top."""
+
+    shares: tuple[tuple[int, int], ...]
+    top: int
+
+    @property
+    def fee(self) -> int:
+        return sum(rate for _, rate in self.shares)
+
+    @property
+    def before_top(self) -> int:
+        nodes = [node for node, _ in self.shares]
+        return sum(rate for _, rate in self.shares[: nodes.index(self.top)])
+
+    def words(self) -> list[int]:
+        words = [(node == self.top) << 80 | node << 48 | rate for node, rate in self.shares]
+        words[-1] |= 1 << 81
+        return words
+
+    def hash(self) -> bytes:
+        return keccak(b"".join(word.to_bytes(32) for word in self.words()))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trade:
+    """`row` is what nodes take; without one, the session's market takes `fee`. `place` tells another row than that."""
+
     bid: int
     offer: int
     energy: int
     rate: int
     fee: int = 0
+    row: Row | None = None
+    place: int | None = None
     high_bits: int = 0
 
-    def word(self) -> int:
+    def row_in(self, market: int) -> Row:
+        return self.row or Row(((market, self.fee),), market)
+
+    def word(self, place: int) -> int:
         word = self.high_bits << 176 | self.bid << 160 | self.offer << 144 | self.energy << 96
-        return word | (self.rate % 2**48) << 48 | self.fee
+        return word | (self.rate % 2**48) << 48 | (place if self.place is None else self.place)
 
     def leaf(self, session: int, digests: Sequence[bytes]) -> bytes:
-        kinds = ["uint256", "bytes32", "bytes32", "uint256", "int256", "uint256"]
-        fields = session, digests[self.bid], digests[self.offer], self.energy, self.rate, self.fee
-        return keccak(keccak(encode(kinds, fields)))
+        kinds = ["uint256", "bytes32", "bytes32", "uint256", "int256", "bytes32"]
+        fields = session, digests[self.bid], digests[self.offer], self.energy, self.rate
+        return keccak(keccak(encode(kinds, (*fields, self.row_in(session >> 48).hash()))))
 
 
 def session_id(market: int, product: int, start: int) -> int:
@@ -140,10 +172,11 @@ def in_order(orders: Sequence[Order], trades: Sequence[Trade]) -> tuple[list[Ord
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One call of `settle`."""
+    """One call of `settle`. Its rows are those of its trades, unless `fees` gives other words."""
 
     orders: Sequence[Order]
     trades: Sequence[Trade]
+    fees: Sequence[int] | None = None
     start: int
     market: int = 1
     product: int = SPOT
@@ -163,9 +196,15 @@ class Batch:
         digests = [order.digest() for order in self.orders]
         return merkle_root([trade.leaf(self.session, digests) for trade in self.trades])
 
+    def rows(self) -> list[Row]:
+        return sorted({trade.row_in(self.market) for trade in self.trades}, key=lambda row: (row.top, row.words()))
+
     def arguments(self) -> bytes:
+        rows = self.rows()
+        trades = [trade.word(rows.index(trade.row_in(self.market))) for trade in self.trades]
+        fees = [word for row in rows for word in row.words()] if self.fees is None else self.fees
         fields = (
             self.market, self.product, self.start, self.part, self.parts, self.order_root, self.parameters,
-            [order.words() for order in self.orders], [trade.word() for trade in self.trades],
+            [order.words() for order in self.orders], trades, fees,
         )  # fmt: skip
         return encode(SETTLE_TYPES, fields)

@@ -10,6 +10,7 @@ from tests.contracts.town import FEE_CAP, LEAD, PERIOD, WINDOW, refused
 def terms(town, **changes):
     fields = {
         "market": 7,
+        "tree": 7,
         "fee_account": town.accounts["the fee collector"],
         "fee_cap": FEE_CAP,
         "period_seconds": PERIOD,
@@ -17,7 +18,7 @@ def terms(town, **changes):
         "window_seconds": WINDOW,
         "uniform": True,
     }
-    return fields | changes
+    return fields | ({"tree": changes["market"]} if "market" in changes else {}) | changes
 
 
 def test_a_market_opens_with_its_terms(town):

@@ -95,7 +95,7 @@ def test_delivery_starts_on_the_grid_of_periods(closed):
 
 def test_the_first_gate_closes_after_the_beginning_of_time(closed):
     terms = closed.accounts["the fee collector"], 0, LEAD, LEAD, 2**32 - 1, False
-    closed.send("the grid operator", "open_market", 3, *terms)
+    closed.send("the grid operator", "open_market", 3, 3, *terms)
     with refused("sessions: start is too early"):
         closed.settle(closed.batch([], [], market=3, start=LEAD))
     closed.settle(closed.batch([], [], market=3, start=2 * LEAD))

@@ -79,9 +79,18 @@ class Town:
             self.machine.move_to(now)
             self.accounts, self.assets, self.identities = kept
 
-    def open_market(self, number: int, *, fee_cap: int = FEE_CAP, uniform: bool = False) -> None:
-        terms = number, self.accounts["the fee collector"], fee_cap, PERIOD, LEAD, WINDOW, uniform
-        self.send("the grid operator", "open_market", *terms)
+    def open_market(
+        self,
+        number: int,
+        *,
+        tree: int | None = None,
+        collector: str = "the fee collector",
+        fee_cap: int = FEE_CAP,
+        uniform: bool = False,
+    ) -> None:
+        """Open a tree's root, or a node of `tree`."""
+        terms = self.accounts[collector], fee_cap, PERIOD, LEAD, WINDOW, uniform
+        self.send("the grid operator", "open_market", number, number if tree is None else tree, *terms)
 
     def send(self, sender: str, name: str, *arguments: Any) -> Outcome:
         return self.settlement.send(sender, name, *arguments)
