@@ -6,13 +6,14 @@ first, each the cheapest offers that it may buy, and an alternative never before
 without preferences and with constant fees the trades are those of the kernel over columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 
 from exchange.delivery import Mechanism
 from exchange.order import Side
 from exchange.tree import MOST_DEPTH, Node, Tree
 from exchange.units import MicroPerKwh, Wh
-from exchange.walk_meet import Buyers, Deal, Stall, meet_by_lists, meet_by_terms, meet_plain, stall_of
+from exchange.walk_meet import Buyers, Deals, Stall, meet_by_lists, meet_by_terms, meet_plain, stall_of
 from exchange.walk_order import Held, Walked, WalkOrder, WalkTrade
 from exchange.walk_rates import one_rate, rates_at_one_rate
 from exchange.walk_rows import Rows, rows_of
@@ -38,18 +39,20 @@ def walk(
     for node in tree.nodes:
         if (node.mechanism or mechanism) not in _CLEARS:
             raise ValueError(f"node {node.number} is not cleared by itself")
-    if any(order.node not in tree for order in (*bids, *offers)):
-        raise ValueError("an order hangs on a node that is not there")
     state = _Walk(bids, offers, tree, mechanism)
     by_depth: list[list[Node]] = [[] for _ in range(MOST_DEPTH)]
     for node in tree.nodes:
         by_depth[len(tree.way_up(node.number)) - 1].append(node)
     trades: dict[int, list[WalkTrade]] = {}
     for node in (node for level in reversed(by_depth) for node in level):
-        trades[node.number] = state.clear(node)
+        goes_out = (left_out or {}).get(node.number, node.export_limit)
+        comes_in = (left_in or {}).get(node.number, node.import_limit)
+        trades[node.number] = state.clear(node, limited=goes_out is not None or comes_in is not None)
         if node.parent is not None:
-            state.limit_exports(node, (left_out or {}).get(node.number, node.export_limit))
-            state.limit_imports(node, (left_in or {}).get(node.number, node.import_limit))
+            if goes_out is not None:
+                state.limit_exports(node, goes_out)
+            if comes_in is not None:
+                state.limit_imports(node, comes_in)
             state.move_up(node, node.parent)
     return Walked([trade for number in sorted(trades) for trade in trades[number]], state.prices, state.held)
 
@@ -68,48 +71,52 @@ class _Walk:
         self._rows: Rows = rows_of(bids, offers)
         self._buyers = Buyers(self._rows, [bid.account for bid in bids], [bid.energy for bid in bids])
         self._bid_node = [bid.node for bid in bids]
-        self._limit: list[int] = [offer.rate for offer in offers]
         self._offer_node = [offer.node for offer in offers]
+        self._limit: list[int] = [offer.rate for offer in offers]
         self._account = [offer.account for offer in offers]
         self._left: list[int] = [offer.energy for offer in offers]
         self._is_plain = [offer.preferences is None for offer in offers]
         self._offer_rate = list(self._limit)
         self._row_rate = list(self._rows.limit)
-        alike = self._rows.rank_limit == self._rows.limit
+        alike = self._rows.rank_limit is self._rows.limit
         self._rank_rate = self._row_rate if alike else list(self._rows.rank_limit)
-        self._rows_at: dict[int, list[int]] = {node.number: [] for node in tree.nodes}
-        self._offers_at: dict[int, list[int]] = {node.number: [] for node in tree.nodes}
-        for row, bid in enumerate(self._rows.bid):
-            self._rows_at[self._bid_node[bid]].append(row)
-        for place, number in enumerate(self._offer_node):
-            self._offers_at[number].append(place)
+        nodes = [node.number for node in tree.nodes]
+        self._rows_at = _grouped(map(self._bid_node.__getitem__, self._rows.bid), nodes)
+        self._offers_at = _grouped(self._offer_node, nodes)
 
-    def clear(self, node: Node) -> list[WalkTrade]:
-        """Let what has reached a node meet there, and return the trades."""
-        number, ranked, offers = node.number, self._rows_at[node.number], self._offers_at[node.number]
-        self._price_rows(node, ranked)
-        ranked.sort()  # priority first: the sorts by rate are stable
-        ranked.sort(key=self._rank_rate.__getitem__, reverse=True)
+    def clear(self, node: Node, limited: bool) -> list[WalkTrade]:
+        """Let what has reached a node meet there, and return the trades.
+
+        Where a limit asks for it, everything that has reached the node is in merit order then.
+        """
+        number, rows, offers = node.number, self._rows_at[node.number], self._offers_at[node.number]
+        self._price_rows(node, rows)
+        row_rate, offer_rate = self._row_rate, self._offer_rate
+        if rows and offers and not limited:  # what no rate on the other side can meet need not be sorted
+            highest, lowest = max(map(row_rate.__getitem__, rows)), min(map(offer_rate.__getitem__, offers))
+            rows = [row for row in rows if row_rate[row] >= lowest]
+            offers = [offer for offer in offers if offer_rate[offer] <= highest]
+        rows.sort()  # priority first: the sorts by rate are stable
+        rows.sort(key=self._rank_rate.__getitem__, reverse=True)
         offers.sort()
-        offers.sort(key=self._offer_rate.__getitem__)
-        if not ranked or not offers:
+        offers.sort(key=offer_rate.__getitem__)
+        if not rows or not offers:
             return []
-        stall = stall_of(offers, self._offer_rate, self._account, self._left)
+        stall = stall_of(offers, offer_rate, self._account, self._left)
         mechanism = node.mechanism or self._mechanism
-        deals = self._meet(node, mechanism, ranked, stall)
+        deals = self._meet(node, mechanism, rows, stall)
+        if not deals.row:
+            return []
         for place, left in zip(offers, stall.left, strict=False):
             self._left[place] = left
-        rates = self._rates(number, mechanism, ranked, stall, deals)
-        bid_of, alternative, place_of = self._rows.bid, self._rows.alternative, stall.offer
-        return [
-            (bid_of[row], place_of[rank], Wh(energy), MicroPerKwh(rate), number, alternative[row])
-            for (row, rank, energy), rate in zip(deals, rates, strict=True)
-        ]
+        sold = list(map(stall.offer.__getitem__, deals.rank))
+        rates = self._rates(number, mechanism, rows, stall, deals, sold)
+        bought = map(self._rows.bid.__getitem__, deals.row)
+        under = map(self._rows.alternative.__getitem__, deals.row)
+        return list(zip(bought, sold, deals.energy, rates, repeat(number), under, strict=False))
 
-    def limit_exports(self, node: Node, limit: Wh | None) -> None:
+    def limit_exports(self, node: Node, limit: Wh) -> None:
         """Hold back what is left of offers beyond the cheapest up to the limit."""
-        if limit is None:
-            return
         room: int = limit
         for place in self._offers_at[node.number]:  # in merit order since the node was cleared
             goes = min(self._left[place], room)
@@ -118,13 +125,11 @@ class _Walk:
             self._left[place] = goes
             room -= goes
 
-    def limit_imports(self, node: Node, limit: Wh | None) -> None:
+    def limit_imports(self, node: Node, limit: Wh) -> None:
         """Hold back what is left of bids beyond the dearest up to the limit.
 
         A bid stands where the first of its rows does that can still buy, with no more than all of them together can.
         """
-        if limit is None:
-            return
         room: int = limit
         rows, left, seen = self._rows, self._buyers.left, set()
         for row in self._rows_at[node.number]:
@@ -132,7 +137,7 @@ class _Walk:
             if bid in seen or not rows.cap[row]:
                 continue
             seen.add(bid)
-            wants = min(left[bid], sum(rows.cap[one] for one in rows.of_bid.get(bid, (row,))))
+            wants = min(left[bid], sum(rows.cap[rows.first[bid] : rows.first[bid + 1]]))
             left[bid] = min(wants, room)
             if left[bid] < wants:
                 self.held.append((Side.BID, bid, node.number, Wh(wants - left[bid])))
@@ -145,9 +150,9 @@ class _Walk:
         if fee.ppm:
             for place in offers:
                 rate[place] += fee.at(MicroPerKwh(self._limit[place]))
-        elif fee.constant:
+        elif constant := fee.constant:
             for place in offers:
-                rate[place] += fee.constant
+                rate[place] += constant
         self._offers_at[parent] += offers
         bid_of, wanted, cap = self._rows.bid, self._buyers.left, self._rows.cap
         self._rows_at[parent] += [row for row in self._rows_at.pop(node.number) if wanted[bid_of[row]] and cap[row]]
@@ -168,16 +173,17 @@ class _Walk:
                 for row in rows:
                     rank_rate[row] -= fee
 
-    def _meet(self, node: Node, mechanism: Mechanism, ranked: list[int], stall: Stall) -> list[Deal]:
+    def _meet(self, node: Node, mechanism: Mechanism, ranked: list[int], stall: Stall) -> Deals:
+        rows = self._rows
         if self._terms is not None and mechanism is not Mechanism.PAY_AS_CLEAR:
             return self._meet_by_terms(self._terms, node.number, ranked, stall)
-        if self._rows.narrow and (
-            any(map(self._rows.special.__getitem__, ranked)) or not all(map(self._is_plain.__getitem__, stall.offer))
+        if rows.kinds and (
+            any(map(rows.special.__getitem__, ranked)) or not all(map(self._is_plain.__getitem__, stall.offer))
         ):
             return meet_by_lists(ranked, self._row_rate, self._buyers, stall)
         return meet_plain(ranked, self._row_rate, self._buyers, stall)
 
-    def _meet_by_terms(self, terms: Terms, number: int, ranked: list[int], stall: Stall) -> list[Deal]:
+    def _meet_by_terms(self, terms: Terms, number: int, ranked: list[int], stall: Stall) -> Deals:
         """Match where fees are shares of what the seller gets: whether two agree is a question of their path."""
         tree, bid_node, bid_of, limit = self._tree, self._bid_node, self._rows.bid, self._rows.limit
         origin, asks, asked = self._offer_node, self._limit, stall.rate
@@ -200,29 +206,35 @@ class _Walk:
         return meet_by_terms(ranked, self._buyers, stall, ways, agree)
 
     def _rates(
-        self, number: int, mechanism: Mechanism, ranked: list[int], stall: Stall, deals: list[Deal]
-    ) -> Sequence[int]:
-        """Return what the seller of each deal gets."""
-        asks, place_of, terms = self._limit, stall.offer, self._terms
+        self, number: int, mechanism: Mechanism, ranked: list[int], stall: Stall, deals: Deals, sold: list[int]
+    ) -> list[int]:
+        """Return what the seller of each deal gets; `sold` are the places of their offers."""
+        asks, terms = list(map(self._limit.__getitem__, sold)), self._terms
         if mechanism is Mechanism.PAY_AS_OFFER:
-            return [asks[place_of[rank]] for _, rank, _ in deals]
+            return asks
+        at_node = list(map(self._row_rate.__getitem__, deals.row))
+        asked = list(map(stall.rate.__getitem__, deals.rank))
         if mechanism is Mechanism.PAY_AS_CLEAR:
             price = one_rate(ranked, self._row_rate, self._buyers, stall, self._is_plain, deals)
             if price is not None:
                 self.prices[number] = MicroPerKwh(price)
-            at_node = rates_at_one_rate(price, self._row_rate, stall, deals)
-        elif terms is None:
-            at_node = [self._row_rate[row] for row, _, _ in deals]
-        else:
-            bid_of, limit, bid_node, origin = self._rows.bid, self._rows.limit, self._bid_node, self._offer_node
-            return [
-                terms.most_for_seller(limit[row], origin[place_of[rank]], bid_node[bid_of[row]])
-                for row, rank, _ in deals
-            ]
+            at_node = rates_at_one_rate(price, asked, at_node)
+        elif terms is not None:
+            bids, limit = map(self._rows.bid.__getitem__, deals.row), map(self._rows.limit.__getitem__, deals.row)
+            sellers, buyers = map(self._offer_node.__getitem__, sold), map(self._bid_node.__getitem__, bids)
+            return list(map(terms.most_for_seller, limit, sellers, buyers))
         if terms is not None:
-            return [
-                terms.kept(terms.below(self._offer_node[place_of[rank]], number), rate)
-                for (_, rank, _), rate in zip(deals, at_node, strict=True)
-            ]
-        asked = stall.rate
-        return [rate - asked[rank] + asks[place_of[rank]] for (_, rank, _), rate in zip(deals, at_node, strict=True)]
+            ways = (terms.below(self._offer_node[place], number) for place in sold)
+            return list(map(terms.kept, ways, at_node))
+        return [rate - there + own for rate, there, own in zip(at_node, asked, asks, strict=True)]
+
+
+def _grouped(nodes: Iterable[int], numbers: Iterable[int]) -> dict[int, list[int]]:
+    """Return the places of each number of a node; raises `ValueError` where one is not among the numbers."""
+    places: dict[int, list[int]] = {number: [] for number in numbers}
+    try:
+        for place, number in enumerate(nodes):
+            places[number].append(place)
+    except KeyError as error:
+        raise ValueError("an order hangs on a node that is not there") from error
+    return places

@@ -6,11 +6,11 @@ else the middle of the interval. Orders with preferences do not set it, since th
 """
 
 from exchange.units import MicroPerKwh, midpoint
-from exchange.walk_meet import Buyers, Deal, Stall
+from exchange.walk_meet import Buyers, Deals, Stall
 
 
 def one_rate(
-    ranked: list[int], rate: list[int], buyers: Buyers, stall: Stall, is_plain: list[bool], deals: list[Deal]
+    ranked: list[int], rate: list[int], buyers: Buyers, stall: Stall, is_plain: list[bool], deals: Deals
 ) -> int | None:
     """Return the one rate of plain trades, or none where there are none; `rate` is by row, `is_plain` by offer.
 
@@ -19,13 +19,16 @@ def one_rate(
     it pins the interval. Only where orders of one account cross, which no book takes, low can come to lie above high;
     then what is left over has no say.
     """
-    rows, offer_rate, place_of = buyers.rows, stall.rate, stall.offer
-    alternative, bid_of, left = rows.alternative, rows.bid, buyers.left
-    plain = [(row, rank) for row, rank, _ in deals if alternative[row] is None and is_plain[place_of[rank]]]
+    alternative, bid_of, left = buyers.rows.alternative, buyers.rows.bid, buyers.left
+    offer_rate, place_of = stall.rate, stall.offer
+    plain = [
+        (offer_rate[rank], rate[row])
+        for row, rank in zip(deals.row, deals.rank, strict=True)
+        if alternative[row] is None and is_plain[place_of[rank]]
+    ]
     if not plain:
         return None
-    sold = max(offer_rate[rank] for _, rank in plain)
-    bought = min(rate[row] for row, _ in plain)
+    sold, bought = max(asked for asked, _ in plain), min(offered for _, offered in plain)
     left_bid = next((rate[row] for row in ranked if left[bid_of[row]] and alternative[row] is None), sold)
     left_offer = next(
         (offer_rate[rank] for rank, place in enumerate(place_of) if stall.left[rank] and is_plain[place]), bought
@@ -34,12 +37,13 @@ def one_rate(
     return _middle(low, high) if low <= high else _middle(sold, bought)
 
 
-def rates_at_one_rate(price: int | None, rate: list[int], stall: Stall, deals: list[Deal]) -> list[int]:
-    """Return the rate of each deal: `price`, or the nearest that both sides allow; without it, the middle."""
-    offer_rate = stall.rate
+def rates_at_one_rate(price: int | None, asked: list[int], offered: list[int]) -> list[int]:
+    """Return the rate of each deal, of what is asked and offered: `price`, or the nearest that both sides allow;
+    without a price, the middle.
+    """
     if price is None:
-        return [_middle(offer_rate[rank], rate[row]) for row, rank, _ in deals]
-    return [min(max(price, offer_rate[rank]), rate[row]) for row, rank, _ in deals]
+        return list(map(_middle, asked, offered))
+    return [min(max(price, low), high) for low, high in zip(asked, offered, strict=True)]
 
 
 def _middle(low: int, high: int) -> int:

@@ -1,18 +1,18 @@
 """The rows of a walk: each alternative of a bid is a row, and each row knows the lists in which its offers stand.
 
-A list holds the offers with one set of marks: who may buy (anybody, or one address that the offer names), from whom
-(anybody, or one address that a bid names) and of which energy type (any, or one). What a row accepts is then some
-lists, one for most rows, and nothing is left to ask of an offer but its rate and its account.
+A list holds the offers with certain marks: who may buy (anybody, or one address that the offer names), from whom
+(anybody, or one address that a bid names) and of which kind (any, or certain energy types). What a row accepts is then
+some lists, one for most rows, and nothing is left to ask of an offer but its rate and its account.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, compress, repeat
 
-from exchange.preferences import Alternative
+from exchange.preferences import Alternative, Preferences
 from exchange.units import MAX_ENERGY
 from exchange.walk_order import WalkOrder
 from identity.address import Address
-from identity.claim_data import EnergyType
 
 ANYTHING = 0
 """The list of all offers that name no partners."""
@@ -20,158 +20,211 @@ ANYTHING = 0
 SEVERAL = -1
 """Stands for a list where a row accepts several."""
 
+_NOTHING = -2
+"""Stands for a list where a row accepts none that has an offer."""
+
 NO_CAP = MAX_ENERGY + 1
 """The cap of a row that has none: no order is for as much, but for what its rows take from it."""
 
-_Marks = tuple[Address | None, Address | None, EnergyType | None]
-"""Who may buy, from whom, and which energy; none is anybody, or any."""
+_MOST_KINDS = 8
+"""With more kinds of energy than this wanted in a book, each energy type is a kind, and a row accepts several."""
 
-_PLAIN = (ANYTHING,)
+_Kind = bytes
+"""The numbers of energy types, ascending; empty for any."""
+
+_ANY = _Kind()
+
+_ANYTHING_GOES = Alternative()
+
+_Marks = tuple[Address | None, Address | None, _Kind]
+"""Who may buy, from whom, and which energy; none is anybody."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Bids as rows in order of priority: by place of the bid, then of the alternative. Rows without lists are left out.
+    """Bids as rows in order of priority: by place of the bid, then of the alternative.
 
     By row: `bid`, `alternative` (none where the bid has no preferences), `limit`, `rank_limit` (the lowest of its own
-    and all earlier limits of the bid: what it is ranked by), `cap` (what may still be bought under it), `only` (the
-    list it accepts, or `SEVERAL`) and `lists` (all of them), and `special` (whether it is anything but a bid without
-    preferences that accepts the list `ANYTHING`). By bid: `of_bid`, its rows. By offer: `in_lists`. `narrow` says
-    whether any row is special or any offer names partners.
+    and all earlier limits of the bid: what it is ranked by; the same column where no bid has two), `cap` (what may
+    still be bought under it; nothing where no offer can suit), `only` (the list it accepts, or `SEVERAL`, which are in
+    `several`) and `special` (whether it is anything but a bid without preferences that accepts the list `ANYTHING`).
+    `first` is the first row of each bid, and behind all bids the number of rows.
+    By place of an offer: `kinds`, a mask for each list that depends on the kind alone, `ANYTHING` first; and `is_rare`,
+    whether it stands in lists that depend on names, too, which are in `rare`.
     """
 
     bid: list[int]
+    first: list[int]
     alternative: list[int | None]
     limit: list[int]
     rank_limit: list[int]
     cap: list[int]
     only: list[int]
-    lists: list[tuple[int, ...]]
+    several: dict[int, tuple[int, ...]]
     special: bytearray
-    of_bid: dict[int, list[int]]
-    in_lists: list[tuple[int, ...]]
-    narrow: bool
+    kinds: list[bytearray]
+    is_rare: bytearray
+    rare: dict[int, tuple[int, ...]]
+
+    def lists_of(self, row: int) -> tuple[int, ...]:
+        """Return the lists that a row accepts."""
+        return self.several[row] if self.only[row] == SEVERAL else (self.only[row],)
+
+    def listed(self, offers: list[int]) -> dict[int, list[int]]:
+        """Return the lists of some offers, given in merit order: ranks, ascending, and behind them a mark."""
+        end = len(offers)
+        ranks = range(end)
+        lists = {}
+        for number, mask in enumerate(self.kinds):
+            lists[number] = list(compress(ranks, map(mask.__getitem__, offers)))
+        rare = self.rare
+        for rank in compress(ranks, map(self.is_rare.__getitem__, offers)):
+            for number in rare[offers[rank]]:
+                if number in lists:
+                    lists[number].append(rank)
+                else:
+                    lists[number] = [rank]
+        for ranked in lists.values():
+            ranked.append(end)
+        return lists
 
 
 def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
     """Return the rows of bids and the lists of offers."""
-    alternatives = [() if bid.preferences is None else bid.preferences.alternatives for bid in bids]
-    partners = [() if offer.preferences is None else _partners(offer.preferences.alternatives) for offer in offers]
-    if not any(alternatives) and not any(partners):
-        return _plain_rows(bids, offers)
-    index = _Index()
-    named_by_bids = {address for listed in alternatives for alternative in listed for address in alternative.partners}
-    named_by_offers = {address for listed in partners for address in listed}
-    wanted = {energy for listed in alternatives for alternative in listed for energy in alternative.energy_types}
-    in_lists = [
-        index.of_offer(offer, listed, named_by_bids, wanted) for offer, listed in zip(offers, partners, strict=True)
-    ]
-    rows = Rows([], [], [], [], [], [], [], bytearray(), {}, in_lists, narrow=True)
-    for place, (bid, listed) in enumerate(zip(bids, alternatives, strict=True)):
-        buyer = _named(bid, named_by_offers) if named_by_offers else ()
-        if not listed and not buyer:  # most are such, and go the quick way
-            _add(rows, place, None, bid.rate, bid.rate, NO_CAP, _PLAIN)
-        elif not listed:
-            _add(rows, place, None, bid.rate, bid.rate, NO_CAP, index.of_bid(buyer, None))
-        else:
-            lowest, first = bid.rate, len(rows.bid)
-            for number, wish in enumerate(listed):
-                limit = bid.rate if wish.limit is None else min(bid.rate, wish.limit)
-                lowest = min(lowest, limit)
-                cap = NO_CAP if wish.most_energy is None else wish.most_energy
-                if accepted := index.of_bid(buyer, wish):
-                    _add(rows, place, number, limit, lowest, cap, accepted)
-            rows.of_bid[place] = list(range(first, len(rows.bid)))
+    asking = {place: bid.preferences.alternatives for place, bid in enumerate(bids) if bid.preferences is not None}
+    naming = {
+        place: _partners(offer.preferences) for place, offer in enumerate(offers) if offer.preferences is not None
+    }
+    rows = _rows_by_bid(bids, asking, len(offers))
+    if not asking and not naming:
+        return rows
+    wishes = [alternative for alternatives in asking.values() for alternative in alternatives]
+    index = _Index({bytes(wish.energy_types) for wish in wishes if wish.energy_types})
+    types = bytes([offer.energy_type for offer in offers])
+    for kind in index.kinds:
+        mask = bytearray(types.translate(bytes(not kind or number in kind for number in range(256))))
+        for place in naming:
+            mask[place] = False
+        rows.kinds.append(mask)
+    sellers = _named(offers, {address for wish in wishes for address in wish.partners})
+    for place in sorted(naming.keys() | sellers.keys()):
+        rows.rare[place] = index.of_offer(types[place], naming.get(place, ()), sellers.get(place, ()))
+        rows.is_rare[place] = True
+    buyers = _named(bids, {address for partners in naming.values() for address in partners})
+    first = rows.first
+    for place, alternatives in asking.items():
+        _prefer(rows, first[place], alternatives, index, buyers.get(place, ()))
+    for place, buyer in buyers.items():
+        if place not in asking:
+            _accept(rows, first[place], index.of_bid(buyer, _ANYTHING_GOES))
     return rows
 
 
-def _plain_rows(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
-    """Return the rows where nobody asks for anything: one a bid, and one list."""
-    count = len(bids)
-    limit = [bid.rate for bid in bids]
+def _rows_by_bid(bids: Sequence[WalkOrder], asking: Mapping[int, Sequence[Alternative]], offers: int) -> Rows:
+    """Return rows, one a bid or one an alternative, as if everybody accepted anything."""
+    count = [1] * len(bids)
+    for place, alternatives in asking.items():
+        count[place] = len(alternatives)
+    first = list(accumulate(count, initial=0))
+    bid, limit = list(range(len(bids))), [bid.rate for bid in bids]
+    if several := first[-1] > len(bids):
+        bid = list(chain.from_iterable(map(repeat, bid, count)))
+        limit = [limit[place] for place in bid]
     return Rows(
-        bid=list(range(count)),
-        alternative=[None] * count,
+        bid=bid,
+        first=first,
+        alternative=[None] * len(bid),
         limit=limit,
-        rank_limit=limit,
-        cap=[NO_CAP] * count,
-        only=[ANYTHING] * count,
-        lists=[_PLAIN] * count,
-        special=bytearray(count),
-        of_bid={},
-        in_lists=[_PLAIN] * len(offers),
-        narrow=False,
+        rank_limit=list(limit) if several else limit,
+        cap=[NO_CAP] * len(bid),
+        only=[ANYTHING] * len(bid),
+        several={},
+        special=bytearray(len(bid)),
+        kinds=[],
+        is_rare=bytearray(offers),
+        rare={},
     )
 
 
-def _add(
-    rows: Rows, bid: int, alternative: int | None, limit: int, rank_limit: int, cap: int, lists: tuple[int, ...]
+def _prefer(
+    rows: Rows, first: int, alternatives: Sequence[Alternative], index: "_Index", buyer: tuple[Address, ...]
 ) -> None:
-    rows.bid.append(bid)
-    rows.alternative.append(alternative)
-    rows.limit.append(limit)
-    rows.rank_limit.append(rank_limit)
-    rows.cap.append(cap)
-    rows.only.append(lists[0] if len(lists) == 1 else SEVERAL)
-    rows.lists.append(lists)
-    rows.special.append(alternative is not None or lists is not _PLAIN)
+    """Write down the alternatives of a bid, whose rows begin at `first`."""
+    lowest = own = rows.limit[first]
+    for number, wish in enumerate(alternatives):
+        row = first + number
+        rows.alternative[row] = number
+        rows.special[row] = True
+        if wish.limit is not None and wish.limit < own:
+            rows.limit[row] = wish.limit
+            lowest = min(lowest, wish.limit)
+        rows.rank_limit[row] = lowest
+        if wish.most_energy is not None:
+            rows.cap[row] = wish.most_energy
+        if wish.partners or wish.energy_types or buyer:
+            _accept(rows, row, index.of_bid(buyer, wish))
 
 
-def _partners(alternatives: Iterable[Alternative]) -> tuple[Address, ...]:
-    return tuple(sorted({address for alternative in alternatives for address in alternative.partners}))
+def _accept(rows: Rows, row: int, lists: tuple[int, ...]) -> None:
+    rows.special[row] = True
+    if len(lists) == 1:
+        rows.only[row] = lists[0]
+    elif lists:
+        rows.only[row] = SEVERAL
+        rows.several[row] = lists
+    else:
+        rows.only[row] = _NOTHING
+        rows.cap[row] = 0
 
 
-def _named(order: WalkOrder, named: Collection[Address]) -> tuple[Address, ...]:
-    """Return the names of an order's asset and holder that stand among `named`."""
-    asset, holder = order.asset, order.holder
-    if asset in named:
-        return (asset, holder) if holder in named and holder != asset else (asset,)
-    return (holder,) if holder in named else ()
+def _partners(preferences: Preferences) -> tuple[Address, ...]:
+    return tuple(sorted({address for alternative in preferences.alternatives for address in alternative.partners}))
+
+
+def _named(orders: Sequence[WalkOrder], names: Collection[Address]) -> dict[int, tuple[Address, ...]]:
+    """Return by place, of the orders that somebody names, the names of asset and holder that do."""
+    if not names:
+        return {}
+    return {
+        place: tuple(name for name in dict.fromkeys((order.asset, order.holder)) if name in names)
+        for place, order in enumerate(orders)
+        if order.asset in names or order.holder in names
+    }
 
 
 class _Index:
     """The lists there are, by their marks; an offer makes those it stands in, and a row looks them up."""
 
-    def __init__(self) -> None:
-        self._number: dict[_Marks, int] = {(None, None, None): ANYTHING}
-        self._by_type: dict[EnergyType, tuple[int, ...]] = {}
-        self._by_wish: dict[tuple[tuple[Address, ...], tuple[EnergyType, ...]], tuple[int, ...]] = {}
+    def __init__(self, wanted: Collection[_Kind]) -> None:
+        if len(wanted) > _MOST_KINDS:
+            wanted = {bytes((energy_type,)) for kind in wanted for energy_type in kind}
+        self.kinds = (_ANY, *sorted(wanted))
+        self._number: dict[_Marks, int] = {(None, None, kind): number for number, kind in enumerate(self.kinds)}
+        self._by_kind: dict[_Kind, tuple[int, ...]] = {}
 
-    def of_offer(
-        self,
-        offer: WalkOrder,
-        partners: tuple[Address, ...],
-        named_by_bids: Collection[Address],
-        wanted: Collection[EnergyType],
-    ) -> tuple[int, ...]:
-        """Return the lists in which an offer stands, `ANYTHING` first where it names no partners."""
-        energy = offer.energy_type
-        seller = _named(offer, named_by_bids) if named_by_bids else ()
-        if not partners and not seller and (known := self._by_type.get(energy)):
-            return known
-        types = (None, energy) if energy in wanted else (None,)
-        lists = tuple(
+    def of_offer(self, energy_type: int, partners: tuple[Address, ...], seller: tuple[Address, ...]) -> tuple[int, ...]:
+        """Return the lists in which an offer stands because of a name."""
+        kinds = [kind for kind in self.kinds if not kind or energy_type in kind]
+        return tuple(
             self._number.setdefault((buyer, partner, kind), len(self._number))
             for buyer in partners or (None,)
-            for partner in (None, *seller)
-            for kind in types
+            for partner in ((None, *seller) if partners else seller)
+            for kind in kinds
         )
-        if not partners and not seller:
-            self._by_type[energy] = lists
-        return lists
 
-    def of_bid(self, buyer: tuple[Address, ...], wish: Alternative | None) -> tuple[int, ...]:
-        """Return the lists that a row accepts, of those that have an offer; none accepts all."""
-        partners, types = ((), ()) if wish is None else (wish.partners, wish.energy_types)
-        if not buyer and (known := self._by_wish.get((partners, types))) is not None:
+    def of_bid(self, buyer: tuple[Address, ...], wish: Alternative) -> tuple[int, ...]:
+        """Return the lists that a row accepts, of those that have an offer."""
+        types = bytes(wish.energy_types)
+        if not buyer and not wish.partners and (known := self._by_kind.get(types)):
             return known
-        asked = (
+        kinds = (types,) if types in self.kinds else [bytes((energy_type,)) for energy_type in types]
+        asked = [
             self._number.get((who, partner, kind))
             for who in (None, *buyer)
-            for partner in partners or (None,)
-            for kind in types or (None,)
-        )
+            for partner in wish.partners or (None,)
+            for kind in kinds
+        ]
         lists = tuple(number for number in asked if number is not None)
-        if not buyer:
-            self._by_wish[partners, types] = lists
+        if not buyer and not wish.partners:
+            self._by_kind[types] = lists
         return lists
