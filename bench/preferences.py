@@ -4,7 +4,7 @@
 
 Process CPU time, median of several repeats, engines timed in turn; making the orders is not timed. Of the bids 60 %
 ask for nothing, 25 % for one or two energy types, 10 % for a list of partners, and 5 % list two or three alternatives;
-of the offers 10 % name partners. The double loop lets every bid look at every offer. It clears a small book, is
+of the offers 5 % name partners. The double loop lets every bid look at every offer. It clears a small book, is
 compared per order, and must trade the same.
 """
 
@@ -90,7 +90,7 @@ def book(orders: int, communities: int, seed: int = 1) -> Book:
             named = None
             if which is Side.BID:
                 named = wishes(place)
-            elif draw.random() < 0.1:
+            elif draw.random() < 0.05:
                 named = Preferences((Alternative.of(partners=partners(place)),))
             listed.append(
                 WalkOrder(

@@ -113,9 +113,10 @@ def meet_by_lists(ranked: list[int], rate: list[int], buyers: Buyers, stall: Sta
     deals = Deals()
     agree_row, agree_rank, agree_energy = deals.row.append, deals.rank.append, deals.energy.append
     offer_rate, offer_account, offer_left = stall.rate, stall.account, stall.left
-    bid_of, cap, only, several = rows.bid, rows.cap, rows.only, rows.several
-    for row in ranked:
-        limit, number = rate[row], only[row]
+    bid_of, cap, several = rows.bid, rows.cap, rows.several
+    for row, limit, number in zip(
+        ranked, map(rate.__getitem__, ranked), map(rows.only.__getitem__, ranked), strict=True
+    ):
         if number in lists:
             listed, place = lists[number], heads[number]
             rank = listed[place]
@@ -128,9 +129,9 @@ def meet_by_lists(ranked: list[int], rate: list[int], buyers: Buyers, stall: Sta
                 continue
         elif number == SEVERAL:
             fronts = []
-            for number in several[row]:
-                if number in lists:
-                    front = _front(lists[number], number, heads, offer_left)
+            for one in several[row]:
+                if one in lists:
+                    front = _front(lists[one], one, heads, offer_left)
                     if offer_rate[front[0]] <= limit:
                         fronts.append(front)
             if len(fronts) > 1:

@@ -95,11 +95,16 @@ def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
     naming = {
         place: _partners(offer.preferences) for place, offer in enumerate(offers) if offer.preferences is not None
     }
-    rows = _rows_by_bid(bids, asking, len(offers))
+    rows = _rows_by_bid([bid.rate for bid in bids], asking, len(offers))
     if not asking and not naming:
         return rows
     wishes = [alternative for alternatives in asking.values() for alternative in alternatives]
     index = _Index({bytes(wish.energy_types) for wish in wishes if wish.energy_types})
+    buyers = _named(bids, {address for partners in naming.values() for address in partners})
+    _prefer(rows, asking, buyers, index)
+    for place, buyer in buyers.items():
+        if place not in asking:
+            _accept(rows, rows.first[place], index.of_bid(buyer, _ANYTHING_GOES))
     types = bytes([offer.energy_type for offer in offers])
     for kind in index.kinds:
         mask = bytearray(types.translate(bytes(not kind or number in kind for number in range(256))))
@@ -108,26 +113,21 @@ def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
         rows.kinds.append(mask)
     sellers = _named(offers, {address for wish in wishes for address in wish.partners})
     for place in sorted(naming.keys() | sellers.keys()):
-        rows.rare[place] = index.of_offer(types[place], naming.get(place, ()), sellers.get(place, ()))
-        rows.is_rare[place] = True
-    buyers = _named(bids, {address for partners in naming.values() for address in partners})
-    first = rows.first
-    for place, alternatives in asking.items():
-        _prefer(rows, first[place], alternatives, index, buyers.get(place, ()))
-    for place, buyer in buyers.items():
-        if place not in asking:
-            _accept(rows, first[place], index.of_bid(buyer, _ANYTHING_GOES))
+        if lists := index.of_offer(types[place], naming.get(place, ()), sellers.get(place, ())):
+            rows.rare[place] = lists
+            rows.is_rare[place] = True
+    _forget_empty_lists(rows, index)
     return rows
 
 
-def _rows_by_bid(bids: Sequence[WalkOrder], asking: Mapping[int, Sequence[Alternative]], offers: int) -> Rows:
+def _rows_by_bid(limit: list[int], asking: Mapping[int, Sequence[Alternative]], offers: int) -> Rows:
     """Return rows, one a bid or one an alternative, as if everybody accepted anything."""
-    count = [1] * len(bids)
+    count = [1] * len(limit)
     for place, alternatives in asking.items():
         count[place] = len(alternatives)
     first = list(accumulate(count, initial=0))
-    bid, limit = list(range(len(bids))), [bid.rate for bid in bids]
-    if several := first[-1] > len(bids):
+    bid = list(range(len(limit)))
+    if several := first[-1] > len(limit):
         bid = list(chain.from_iterable(map(repeat, bid, count)))
         limit = [limit[place] for place in bid]
     return Rows(
@@ -147,34 +147,61 @@ def _rows_by_bid(bids: Sequence[WalkOrder], asking: Mapping[int, Sequence[Altern
 
 
 def _prefer(
-    rows: Rows, first: int, alternatives: Sequence[Alternative], index: "_Index", buyer: tuple[Address, ...]
+    rows: Rows,
+    asking: Mapping[int, Sequence[Alternative]],
+    buyers: Mapping[int, tuple[Address, ...]],
+    index: "_Index",
 ) -> None:
-    """Write down the alternatives of a bid, whose rows begin at `first`."""
-    lowest = own = rows.limit[first]
-    for number, wish in enumerate(alternatives):
-        row = first + number
-        rows.alternative[row] = number
-        rows.special[row] = True
-        if wish.limit is not None and wish.limit < own:
-            rows.limit[row] = wish.limit
-            lowest = min(lowest, wish.limit)
-        rows.rank_limit[row] = lowest
-        if wish.most_energy is not None:
-            rows.cap[row] = wish.most_energy
-        if wish.partners or wish.energy_types or buyer:
-            _accept(rows, row, index.of_bid(buyer, wish))
+    """Write down the alternatives of bids; `buyers` are the names by which offers name a bid."""
+    first, alternative, special, only = rows.first, rows.alternative, rows.special, rows.only
+    for place, alternatives in asking.items():
+        row = first[place]
+        lowest = own = rows.limit[row]
+        buyer = buyers.get(place, ())
+        for number, wish in enumerate(alternatives, start=row):
+            alternative[number] = number - row
+            special[number] = True
+            limit, most = wish.limit, wish.most_energy
+            if limit is not None and limit < own:
+                rows.limit[number] = limit
+                lowest = min(lowest, limit)
+            if lowest < own:
+                rows.rank_limit[number] = lowest
+            if most is not None:
+                rows.cap[number] = most
+            if buyer or wish.partners:
+                _accept(rows, number, index.of_bid(buyer, wish))
+            elif wish.energy_types:
+                lists = index.of_kind(bytes(wish.energy_types))
+                if len(lists) == 1:
+                    only[number] = lists[0]
+                else:
+                    _accept(rows, number, lists)
 
 
 def _accept(rows: Rows, row: int, lists: tuple[int, ...]) -> None:
     rows.special[row] = True
-    if len(lists) == 1:
-        rows.only[row] = lists[0]
-    elif lists:
-        rows.only[row] = SEVERAL
+    rows.only[row] = SEVERAL if len(lists) > 1 else lists[0]
+    if len(lists) > 1:
         rows.several[row] = lists
-    else:
-        rows.only[row] = _NOTHING
-        rows.cap[row] = 0
+
+
+def _forget_empty_lists(rows: Rows, index: "_Index") -> None:
+    """Strike lists without offers, and let rows that accept nothing else ask for nothing."""
+    by_name = len(index.kinds)  # lists with a higher number depend on names
+    filled = {number for lists in rows.rare.values() for number in lists}
+    for row, lists in list(rows.several.items()):
+        kept = tuple(number for number in lists if number < by_name or number in filled)
+        if len(kept) < 2:
+            del rows.several[row]
+            rows.only[row] = kept[0] if kept else _NOTHING
+        else:
+            rows.several[row] = kept
+    for row, number in enumerate(rows.only):
+        if number >= by_name and number not in filled:
+            rows.only[row] = _NOTHING
+        if rows.only[row] == _NOTHING:
+            rows.cap[row] = 0
 
 
 def _partners(preferences: Preferences) -> tuple[Address, ...]:
@@ -185,15 +212,20 @@ def _named(orders: Sequence[WalkOrder], names: Collection[Address]) -> dict[int,
     """Return by place, of the orders that somebody names, the names of asset and holder that do."""
     if not names:
         return {}
-    return {
-        place: tuple(name for name in dict.fromkeys((order.asset, order.holder)) if name in names)
-        for place, order in enumerate(orders)
-        if order.asset in names or order.holder in names
-    }
+    known, places = names.__contains__, range(len(orders))
+    assets, holders = [order.asset for order in orders], [order.holder for order in orders]
+    named: dict[int, tuple[Address, ...]] = {place: (assets[place],) for place in compress(places, map(known, assets))}
+    for place in compress(places, map(known, holders)):
+        asset, holder = named.get(place), holders[place]
+        if asset is None:
+            named[place] = (holder,)
+        elif asset[0] != holder:
+            named[place] = (*asset, holder)
+    return named
 
 
 class _Index:
-    """The lists there are, by their marks; an offer makes those it stands in, and a row looks them up."""
+    """The lists there are, by their marks: a row asks for lists, and an offer stands in those that were asked for."""
 
     def __init__(self, wanted: Collection[_Kind]) -> None:
         if len(wanted) > _MOST_KINDS:
@@ -201,30 +233,37 @@ class _Index:
         self.kinds = (_ANY, *sorted(wanted))
         self._number: dict[_Marks, int] = {(None, None, kind): number for number, kind in enumerate(self.kinds)}
         self._by_kind: dict[_Kind, tuple[int, ...]] = {}
+        self._kinds_of: dict[int, list[_Kind]] = {}
+
+    def of_kind(self, types: _Kind) -> tuple[int, ...]:
+        """Return the lists that a row accepts which names no partners and is named by no offer."""
+        lists = self._by_kind.get(types)
+        if lists is None:
+            lists = self._by_kind[types] = tuple(self._number[None, None, kind] for kind in self._kinds(types))
+        return lists
+
+    def of_bid(self, buyer: tuple[Address, ...], wish: Alternative) -> tuple[int, ...]:
+        """Return the lists that a row accepts."""
+        number, kinds = self._number, self._kinds(bytes(wish.energy_types))
+        return tuple(
+            [
+                number.setdefault((who, partner, kind), len(number))
+                for who in (None, *buyer)
+                for partner in wish.partners or (None,)
+                for kind in kinds
+            ]
+        )
 
     def of_offer(self, energy_type: int, partners: tuple[Address, ...], seller: tuple[Address, ...]) -> tuple[int, ...]:
         """Return the lists in which an offer stands because of a name."""
-        kinds = [kind for kind in self.kinds if not kind or energy_type in kind]
-        return tuple(
-            self._number.setdefault((buyer, partner, kind), len(self._number))
-            for buyer in partners or (None,)
-            for partner in ((None, *seller) if partners else seller)
-            for kind in kinds
-        )
+        kinds = self._kinds_of.get(energy_type)
+        if kinds is None:
+            kinds = [kind for kind in self.kinds if not kind or energy_type in kind]
+            self._kinds_of[energy_type] = kinds
+        number = self._number
+        sellers = (None, *seller) if partners else seller
+        asked = [(buyer, partner, kind) for buyer in partners or (None,) for partner in sellers for kind in kinds]
+        return tuple([number[marks] for marks in asked if marks in number])
 
-    def of_bid(self, buyer: tuple[Address, ...], wish: Alternative) -> tuple[int, ...]:
-        """Return the lists that a row accepts, of those that have an offer."""
-        types = bytes(wish.energy_types)
-        if not buyer and not wish.partners and (known := self._by_kind.get(types)):
-            return known
-        kinds = (types,) if types in self.kinds else [bytes((energy_type,)) for energy_type in types]
-        asked = [
-            self._number.get((who, partner, kind))
-            for who in (None, *buyer)
-            for partner in wish.partners or (None,)
-            for kind in kinds
-        ]
-        lists = tuple(number for number in asked if number is not None)
-        if not buyer and not wish.partners:
-            self._by_kind[types] = lists
-        return lists
+    def _kinds(self, types: _Kind) -> Sequence[_Kind]:
+        return (types,) if types in self.kinds else [bytes((energy_type,)) for energy_type in types]
