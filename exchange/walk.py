@@ -92,7 +92,9 @@ class _Walk:
         number, rows, offers = node.number, self._rows_at[node.number], self._offers_at[node.number]
         self._price_rows(node, rows)
         row_rate, offer_rate = self._row_rate, self._offer_rate
-        if rows and offers and not limited:  # what no rate on the other side can meet need not be sorted
+        if (
+            rows and offers and not limited and self._terms is None
+        ):  # what no rate on the other side can meet need not be sorted
             highest, lowest = max(map(row_rate.__getitem__, rows)), min(map(offer_rate.__getitem__, offers))
             rows = [row for row in rows if row_rate[row] >= lowest]
             offers = [offer for offer in offers if offer_rate[offer] <= highest]
@@ -177,7 +179,7 @@ class _Walk:
         rows = self._rows
         if self._terms is not None and mechanism is not Mechanism.PAY_AS_CLEAR:
             return self._meet_by_terms(self._terms, node.number, ranked, stall)
-        if rows.kinds and (
+        if not rows.plain and (
             any(map(rows.special.__getitem__, ranked)) or not all(map(self._is_plain.__getitem__, stall.offer))
         ):
             return meet_by_lists(ranked, self._row_rate, self._buyers, stall)

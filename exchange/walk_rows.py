@@ -50,7 +50,7 @@ class Rows:
     `several`) and `special` (whether it is anything but a bid without preferences that accepts the list `ANYTHING`).
     `first` is the first row of each bid, and behind all bids the number of rows.
     By place of an offer: `kinds`, a mask for each list that depends on the kind alone, `ANYTHING` first; and `is_rare`,
-    whether it stands in lists that depend on names, too, which are in `rare`.
+    whether it stands in lists that depend on names, too, which are in `rare`. `plain`: nobody asks for anything.
     """
 
     bid: list[int]
@@ -65,6 +65,7 @@ class Rows:
     kinds: list[bytearray]
     is_rare: bytearray
     rare: dict[int, tuple[int, ...]]
+    plain: bool
 
     def lists_of(self, row: int) -> tuple[int, ...]:
         """Return the lists that a row accepts."""
@@ -95,8 +96,8 @@ def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
     naming = {
         place: _partners(offer.preferences) for place, offer in enumerate(offers) if offer.preferences is not None
     }
-    rows = _rows_by_bid([bid.rate for bid in bids], asking, len(offers))
-    if not asking and not naming:
+    rows = _rows_by_bid([bid.rate for bid in bids], asking, len(offers), plain=not asking and not naming)
+    if rows.plain:
         return rows
     wishes = [alternative for alternatives in asking.values() for alternative in alternatives]
     index = _Index({bytes(wish.energy_types) for wish in wishes if wish.energy_types})
@@ -106,6 +107,7 @@ def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
         if place not in asking:
             _accept(rows, rows.first[place], index.of_bid(buyer, _ANYTHING_GOES))
     types = bytes([offer.energy_type for offer in offers])
+    rows.kinds.clear()
     for kind in index.kinds:
         mask = bytearray(types.translate(bytes(not kind or number in kind for number in range(256))))
         for place in naming:
@@ -120,7 +122,7 @@ def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
     return rows
 
 
-def _rows_by_bid(limit: list[int], asking: Mapping[int, Sequence[Alternative]], offers: int) -> Rows:
+def _rows_by_bid(limit: list[int], asking: Mapping[int, Sequence[Alternative]], offers: int, plain: bool) -> Rows:
     """Return rows, one a bid or one an alternative, as if everybody accepted anything."""
     count = [1] * len(limit)
     for place, alternatives in asking.items():
@@ -140,9 +142,10 @@ def _rows_by_bid(limit: list[int], asking: Mapping[int, Sequence[Alternative]], 
         only=[ANYTHING] * len(bid),
         several={},
         special=bytearray(len(bid)),
-        kinds=[],
+        kinds=[bytearray(b"\1" * offers)],
         is_rare=bytearray(offers),
         rare={},
+        plain=plain,
     )
 
 
