@@ -2,7 +2,8 @@
 
     python -m bench.preferences
 
-Process CPU time, median of several repeats, engines timed in turn; making the orders is not timed. Of the bids 60 %
+Process CPU time, median of several repeats, engines timed in turn; making the orders is not timed, and the collector of
+cycles leaves them alone, as in the server. Of the bids 60 %
 ask for nothing, 25 % for one or two energy types, 10 % for a list of partners, and 5 % list two or three alternatives;
 of the offers 5 % name partners. The double loop lets every bid look at every offer. It clears a small book, is
 compared per order, and must trade the same.
@@ -10,6 +11,7 @@ compared per order, and must trade the same.
 
 import random
 
+from app.collector import spare_the_book
 from bench.measure import in_turns, load_line
 from exchange.delivery import Mechanism
 from exchange.order import Side
@@ -28,6 +30,7 @@ _ORDERS_A_COMMUNITY = 100
 _TARGET = 400_000
 _REFERENCE = "36 to 280 orders/s (1,000 and 100 bids against as many offers), measured elsewhere"
 _SOLD = (EnergyType.PV, EnergyType.PV, EnergyType.PV, EnergyType.WIND, EnergyType.STORAGE, EnergyType.GRID)
+_MECHANISMS = (Mechanism.PAY_AS_OFFER, Mechanism.PAY_AS_BID, Mechanism.PAY_AS_CLEAR)
 _NOBODY = Address(bytes(20))
 
 Book = tuple[list[WalkOrder], list[WalkOrder], Tree]
@@ -143,6 +146,30 @@ def accept(bid: WalkOrder, wish: Alternative, offer: WalkOrder) -> bool:
     return offer.preferences is None or bool({bid.asset, bid.holder} & {*offer.preferences.alternatives[0].partners})
 
 
+def speed_at(communities: int, loop_speed: float) -> None:
+    """Print some lines for a tree of so many communities; for none, for one node."""
+    place = f"{communities:,} communities in three levels" if communities else "one node"
+    bids, offers, tree = book(_ORDERS, communities)
+    spare_the_book()
+    print(f"{_ORDERS:,} orders, {place} (target {_TARGET:,} orders/s; {load_line()})")
+    spent = in_turns(
+        {mechanism.title: lambda mechanism=mechanism: walk(bids, offers, tree, mechanism) for mechanism in _MECHANISMS}
+    )
+    for title, seconds in spent.items():
+        speed = _ORDERS / seconds
+        print(
+            f"    {title}: {seconds * 1e3:.0f} ms, {speed:,.0f} orders/s, {speed / loop_speed:,.0f} x the double loop"
+        )
+    print(f"    {len(walk(bids, offers, tree, Mechanism.PAY_AS_BID).trades):,} trades")
+
+
+def cost_of_an_order(orders: int, share: int) -> float:
+    """Return nanoseconds by order, with so many orders a community; with none, at one node."""
+    bids, offers, tree = book(orders, orders // share if share else 0)
+    spare_the_book()
+    return in_turns({"one": lambda: walk(bids, offers, tree, Mechanism.PAY_AS_BID)}, 3)["one"] * 1e9 / orders
+
+
 def main() -> None:
     """Print some lines for one node and for a tree, and how the cost of an order grows."""
     bids, offers, tree = book(_LOOP_ORDERS, 0)
@@ -150,28 +177,13 @@ def main() -> None:
     walked = walk(bids, offers, tree, Mechanism.PAY_AS_BID)
     assert double_loop(bids, offers, fee) == sum(trade[2] * trade[3] for trade in walked.trades), "they disagree"
     loop = in_turns({"loop": lambda: double_loop(bids, offers, fee)}, 3)["loop"]
-    loop_speed = _LOOP_ORDERS / loop
     for communities in (0, _ORDERS // _ORDERS_A_COMMUNITY):
-        place = f"{communities:,} communities in three levels" if communities else "one node"
-        print(f"{_ORDERS:,} orders, {place} (target {_TARGET:,} orders/s; {load_line()})")
-        many = book(_ORDERS, communities)
-        spent = in_turns({mechanism.title: lambda m=mechanism: walk(*many, m) for mechanism in list(Mechanism)[:3]})
-        for title, seconds in spent.items():
-            speed = _ORDERS / seconds
-            print(
-                f"    {title}: {seconds * 1e3:.0f} ms, {speed:,.0f} orders/s, {speed / loop_speed:,.0f} x the double loop"
-            )
-        count = len(walk(*many, Mechanism.PAY_AS_BID).trades)
-        print(f"        {count:,} trades")
-    print(f"plain double loop, {_LOOP_ORDERS:,} orders: {loop * 1e3:.0f} ms, {loop_speed:,.0f} orders/s")
+        speed_at(communities, _LOOP_ORDERS / loop)
+    print(f"plain double loop, {_LOOP_ORDERS:,} orders: {loop * 1e3:.0f} ms, {_LOOP_ORDERS / loop:,.0f} orders/s")
     print(f"the reference exchange's attributed matching: {_REFERENCE}")
     for name, share in (("one node", 0), (f"{_ORDERS_A_COMMUNITY} orders a community", _ORDERS_A_COMMUNITY)):
-        costs = []
-        for orders in _GROWTH:
-            many = book(orders, orders // share if share else 0)
-            seconds = in_turns({"one": lambda: walk(*many, Mechanism.PAY_AS_BID)}, 3)["one"]  # noqa: B023
-            costs.append(f"{orders:,}: {seconds * 1e9 / orders:,.0f}")
-        print(f"growth, {name}, pay-as-bid, ns an order: {', '.join(costs)}")
+        costs = ", ".join(f"{orders:,}: {cost_of_an_order(orders, share):,.0f}" for orders in _GROWTH)
+        print(f"growth, {name}, pay-as-bid, ns an order: {costs}")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,11 @@ wishes = st.builds(
 )
 
 
-def orders(side, numbers, wanted, accounts=st.none()):
+ITS_OWN = st.none()
+FEW = st.none() | st.integers(0, 3)
+
+
+def orders(side, numbers, wanted, accounts):
     return st.builds(
         lambda rate, energy, wanted, at, who, energy_type, account: order(
             side, rate, energy, *wanted, at=at, who=who, energy_type=energy_type, account=account
@@ -122,7 +126,7 @@ def trees(draw, shares=False, limits=True, mechanisms=False):
 
 
 @st.composite
-def books(draw, plain=False, accounts=st.none() | st.integers(0, 3), **of_tree):
+def books(draw, plain=False, accounts=FEW, **of_tree):
     tree = draw(trees(**of_tree))
     numbers = [one.number for one in tree.nodes]
     asked = st.just(()) if plain else st.just(()) | st.lists(wishes, min_size=1, max_size=3)
@@ -335,7 +339,7 @@ def plain_reference(bids, offers, tree):
 
 
 @by_every_mechanism
-@given(book=books(plain=True, limits=False, accounts=st.none()))
+@given(book=books(plain=True, limits=False, accounts=ITS_OWN))
 def test_plain_orders_meet_as_two_queues_would(mechanism, book):
     bids, offers, tree = book
     trades = walk(*book, mechanism).trades
@@ -359,7 +363,7 @@ def test_to_ask_for_nothing_is_to_have_no_preferences_but_for_the_one_rate(mecha
 
 
 @by_every_mechanism
-@given(book=books(accounts=st.none()), data=st.data())
+@given(book=books(accounts=ITS_OWN), data=st.data())
 def test_the_order_of_the_lists_counts_only_among_equal_rates(mechanism, book, data):
     bids, offers, tree = book
     bids = [bid(50 * (one.rate + 4) + place, one.energy, *listed(one), at=one.node, who=place % 5, account=place)
@@ -367,7 +371,7 @@ def test_the_order_of_the_lists_counts_only_among_equal_rates(mechanism, book, d
     offers = [offer(50 * (one.rate + 4) + 20 + place, one.energy, at=one.node, who=place % 5, account=20 + place)
               for place, one in enumerate(offers)]  # fmt: skip
     bids = [one for one in bids if all(wish.limit is None for wish in listed(one))]
-    if len({worth for one in bids for worth in [one.rate - tree.fee(1, one.node, 0)]}) < len(bids):
+    if len({one.rate - tree.fee(1, one.node, 0) for one in bids}) < len(bids):
         return
     if len({one.rate + tree.fee(1, one.node, 0) for one in offers}) < len(offers):
         return
@@ -386,11 +390,11 @@ def told(walked, bids, offers):
     )
 
 
-@given(book=books(accounts=st.none(), limits=False))
+@given(book=books(accounts=ITS_OWN, limits=False))
 def test_plain_trades_at_a_node_have_one_rate_and_nobody_plain_envies_them(book):
     bids, offers, tree = book
     walked = walk(*book, PAC)
-    for at, of, _, rate, top, which in walked.trades:
+    for _, of, _, rate, top, which in walked.trades:
         if which is None and offers[of].preferences is None:
             way = tree.way_up(offers[of].node)
             below = sum(tree[number].fee.constant for number in way[: way.index(top)])
