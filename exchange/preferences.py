@@ -8,7 +8,7 @@ and nothing stands in them twice.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
@@ -51,6 +51,8 @@ class Alternative:
     energy_types: tuple[EnergyType, ...] = ()
     most_energy: Wh | None = None
     limit: MicroPerKwh | None = None
+    kind: bytes = field(init=False, repr=False, compare=False)
+    """The numbers of the energy types, for the clearing, which asks for them again and again."""
 
     def __post_init__(self) -> None:
         if max(len(self.partners), len(self.energy_types)) > MOST_ENTRIES:
@@ -67,6 +69,7 @@ class Alternative:
             raise ValueError("an alternative is for a positive amount of energy, below 2^48 Wh")
         if self.limit is not None and not MIN_RATE <= self.limit <= MAX_RATE:
             raise ValueError("a limit has 48 bits")
+        object.__setattr__(self, "kind", bytes(self.energy_types))
 
     @classmethod
     def of(

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heapreplace
 from typing import TypeVar
 
 from exchange.units import MAX_RATE
-from exchange.walk_rows import SEVERAL, Rows
+from exchange.walk_rows import ANYTHING, SEVERAL, Rows
 
 OUT_OF_REACH = MAX_RATE << 32
 """The rate behind the last offer: above any limit and all fees."""
@@ -110,6 +110,7 @@ def meet_by_lists(ranked: list[int], rate: list[int], buyers: Buyers, stall: Sta
     rows, account, left = buyers.rows, buyers.account, buyers.left
     lists = rows.listed(stall.offer)
     heads = dict.fromkeys(lists, 0)
+    anything, head = lists[ANYTHING], 0
     deals = Deals()
     agree_row, agree_rank, agree_energy = deals.row.append, deals.rank.append, deals.energy.append
     offer_rate, offer_account, offer_left = stall.rate, stall.account, stall.left
@@ -117,7 +118,16 @@ def meet_by_lists(ranked: list[int], rate: list[int], buyers: Buyers, stall: Sta
     for row, limit, number in zip(
         ranked, map(rate.__getitem__, ranked), map(rows.only.__getitem__, ranked), strict=True
     ):
-        if number in lists:
+        if number == ANYTHING:  # most rows, and the quickest way
+            rank = anything[head]
+            while not offer_left[rank]:
+                head += 1
+                rank = anything[head]
+            if offer_rate[rank] > limit:
+                continue
+            heads[ANYTHING] = place = head
+            listed = anything
+        elif number in lists:
             listed, place = lists[number], heads[number]
             rank = listed[place]
             if not offer_left[rank]:

@@ -100,7 +100,7 @@ def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
     if rows.plain:
         return rows
     wishes = [alternative for alternatives in asking.values() for alternative in alternatives]
-    index = _Index({bytes(wish.energy_types) for wish in wishes if wish.energy_types})
+    index = _Index({wish.kind for wish in wishes if wish.kind})
     buyers = _named(bids, {address for partners in naming.values() for address in partners})
     _prefer(rows, asking, buyers, index)
     for place, buyer in buyers.items():
@@ -174,8 +174,8 @@ def _prefer(
                 rows.cap[number] = most
             if buyer or wish.partners:
                 _accept(rows, number, index.of_bid(buyer, wish))
-            elif wish.energy_types:
-                lists = index.of_kind(bytes(wish.energy_types))
+            elif kind := wish.kind:
+                lists = index.of_kind(kind)
                 if len(lists) == 1:
                     only[number] = lists[0]
                 else:
@@ -200,10 +200,11 @@ def _forget_empty_lists(rows: Rows, index: "_Index") -> None:
             rows.only[row] = kept[0] if kept else _NOTHING
         else:
             rows.several[row] = kept
-    for row, number in enumerate(rows.only):
-        if number >= by_name and number not in filled:
-            rows.only[row] = _NOTHING
-        if rows.only[row] == _NOTHING:
+    only = rows.only
+    for row in compress(range(len(only)), rows.special):
+        number = only[row]
+        if number == _NOTHING or (number >= by_name and number not in filled):
+            only[row] = _NOTHING
             rows.cap[row] = 0
 
 
@@ -247,7 +248,7 @@ class _Index:
 
     def of_bid(self, buyer: tuple[Address, ...], wish: Alternative) -> tuple[int, ...]:
         """Return the lists that a row accepts."""
-        number, kinds = self._number, self._kinds(bytes(wish.energy_types))
+        number, kinds = self._number, self._kinds(wish.kind)
         return tuple(
             [
                 number.setdefault((who, partner, kind), len(number))
