@@ -12,7 +12,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE
+from exchange.delivery import Market, Mechanism, Product
+from exchange.tree import MOST_PPM, Fee, Node, Tree
+from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Wh
+from identity.address import Address
 from identity.claim_data import AssetKind, AssetProperties, EnergyType
 
 _ADDRESS = "^0x[0-9a-fA-F]{40}$"
@@ -33,23 +36,69 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Terms(_Model):
-    """On which terms the community's market node trades. Times in seconds, the fee in millionths per kWh.
+_MECHANISM = Literal["pay-as-offer", "pay-as-bid", "pay-as-clear", "network"]
+_NODE_MECHANISM = Literal["pay-as-offer", "pay-as-bid", "pay-as-clear"]
 
-    `mechanism` says how a session is cleared: docs/mechanisms.md.
+
+class Charge(_Model):
+    """What a node takes and lets through: a fee in millionths per kWh or of the seller's rate; limits in Wh."""
+
+    fee_micro_per_kwh: int = Field(0, ge=0, le=MAX_RATE)
+    fee_ppm: int = Field(0, ge=0, le=MOST_PPM)
+    import_limit_wh: int | None = Field(None, ge=0, le=MAX_ENERGY)
+    export_limit_wh: int | None = Field(None, ge=0, le=MAX_ENERGY)
+
+    @property
+    def fee(self) -> Fee:
+        """The fee as the exchange has it; raises `ValueError` where it is of both kinds."""
+        return Fee(constant=MicroPerKwh(self.fee_micro_per_kwh), ppm=self.fee_ppm)
+
+
+class Terms(Charge):
+    """On which terms the community trades, and what the root of its tree takes. Times in seconds.
+
+    `market_id` is the number of the root, and of the spot market; the products of the file are numbered from there on,
+    and after them its nodes. `mechanism` says how a session is cleared: docs/mechanisms.md. With a tick, orders are
+    matched every so many seconds. For `matching_seconds` after gate closure the `matchers` may propose a clearing.
     """
 
     name: str = Field(min_length=1, max_length=80)
     market_id: int = Field(gt=0, lt=1 << 32)
     node: str = Field(min_length=1, max_length=80, pattern=_NAME)
     currency: str = Field(pattern="^[A-Z]{3}$")
-    mechanism: Literal["pay-as-offer", "pay-as-bid", "pay-as-clear"] = "pay-as-clear"
+    mechanism: _MECHANISM = "pay-as-clear"
     profiles: str | None = None
     period_seconds: int = Field(gt=0, le=86_400)
     opening_seconds: int = Field(gt=0, le=_MOST_SECONDS)
     lead_seconds: int = Field(ge=0, le=_MOST_SECONDS)
     window_seconds: int = Field(gt=0, le=_MOST_SECONDS)
-    fee_micro_per_kwh: int = Field(ge=0, le=MAX_RATE)
+    tick_seconds: int = Field(0, ge=0, le=_MOST_SECONDS)
+    matching_seconds: int = Field(0, ge=0, le=_MOST_SECONDS)
+    matchers: tuple[str, ...] = Field(default=(), strict=False)
+    preferences: bool = False
+    forecast_caps: bool = False
+    fee_cap_micro_per_kwh: int | None = Field(None, ge=0, le=MAX_RATE)
+
+
+class Place(Charge):
+    """A node below the root: on which it hangs, and how orders meet there if not as in the market."""
+
+    name: str = Field(min_length=1, max_length=80, pattern=_NAME)
+    parent: str | None = None
+    mechanism: _NODE_MECHANISM | None = None
+    fee_cap_micro_per_kwh: int | None = Field(None, ge=0, le=MAX_RATE)
+
+
+class ProductTerms(_Model):
+    """A product that is traded before spot: an entry of the calendar. Times in seconds."""
+
+    title: str = Field(min_length=1, max_length=40, pattern=_NAME)
+    mechanism: _MECHANISM = "pay-as-clear"
+    period_seconds: int = Field(gt=0, le=_MOST_SECONDS)
+    opening_seconds: int = Field(gt=0, le=6 * _MOST_SECONDS)
+    lead_seconds: int = Field(ge=0, le=_MOST_SECONDS)
+    window_seconds: int = Field(gt=0, le=_MOST_SECONDS)
+    tick_seconds: int = Field(0, ge=0, le=_MOST_SECONDS)
 
 
 class Utility(_Model):
@@ -65,6 +114,7 @@ class Utility(_Model):
     power_w: int = Field(1_000_000, gt=0, lt=1 << 64)
     deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
     holder: str | None = Field(None, pattern=_ADDRESS)
+    node: str | None = None
 
     def assets(self) -> dict[str, tuple[str | None, AssetProperties]]:
         """Return its two sides, as assets of their own: which column of the profiles (none), what is certified."""
@@ -85,6 +135,7 @@ class Home(_Model):
     pv_power_w: int = Field(10_000, gt=0, lt=1 << 64)
     deposit_cents: int = Field(ge=0, le=_MOST_CENTS)
     holder: str | None = Field(None, pattern=_ADDRESS)
+    node: str | None = None
 
     def assets(self) -> dict[str, tuple[str | None, AssetProperties]]:
         """Return what the home has, by what it does: its column of the profiles, and what is certified of it."""
@@ -108,9 +159,82 @@ class Community(_Model):
     """A community as its file describes it."""
 
     community: Terms
+    nodes: tuple[Place, ...] = Field(default=(), strict=False)
+    products: tuple[ProductTerms, ...] = Field(default=(), strict=False)
     utility: Utility
     homes: tuple[Home, ...] = Field(min_length=1, strict=False)
     demo: Story = Story()
+
+    def numbers(self) -> dict[str, int]:
+        """Return the number of every node, the root's first."""
+        first = self.community.market_id + 1 + len(self.products)
+        return {self.community.node: self.community.market_id} | {
+            node.name: first + place for place, node in enumerate(self.nodes)
+        }
+
+    def node_of(self, member: "Utility | Home") -> int:
+        """Return the number of the node on which a member's assets hang: the root, where nothing else is said."""
+        return self.numbers()[self.community.node if member.node is None else member.node]
+
+    def markets(self) -> tuple[Market, ...]:
+        """Return the calendar: spot, and after it what the file lists."""
+        terms = self.community
+        spot = Market(
+            number=terms.market_id,
+            period=terms.period_seconds,
+            opening=terms.opening_seconds,
+            lead=terms.lead_seconds,
+            window=terms.window_seconds,
+            mechanism=Mechanism.titled(terms.mechanism),
+            tick=terms.tick_seconds,
+            matching=terms.matching_seconds,
+        )
+        return (
+            spot,
+            *(
+                Market(
+                    number=terms.market_id + 1 + place,
+                    title=product.title,
+                    product=Product.FORWARD,
+                    period=product.period_seconds,
+                    opening=product.opening_seconds,
+                    lead=product.lead_seconds,
+                    window=product.window_seconds,
+                    mechanism=Mechanism.titled(product.mechanism),
+                    tick=product.tick_seconds,
+                )
+                for place, product in enumerate(self.products)
+            ),
+        )
+
+    def tree(self, operator: Address, fee_accounts: Mapping[str, int]) -> Tree:
+        """Return the tree whose nodes `operator` runs, with the account of each by name."""
+        terms, numbers = self.community, self.numbers()
+        network = "network" in {terms.mechanism, *(product.mechanism for product in self.products)}
+
+        def node(name: str, parent: str | None, charge: Terms | Place, mechanism: str | None) -> Node:
+            cap = charge.fee_cap_micro_per_kwh
+            if cap is None:  # rents of a full boundary may be anything; else what the fee is now
+                cap = MAX_RATE if network else max(charge.fee.at(MAX_RATE), 0)
+            return Node(
+                number=numbers[name],
+                name=name,
+                parent=None if parent is None else numbers[parent],
+                fee=charge.fee,
+                fee_account=fee_accounts[name],
+                fee_cap=MicroPerKwh(cap),
+                operator=operator,
+                import_limit=None if charge.import_limit_wh is None else Wh(charge.import_limit_wh),
+                export_limit=None if charge.export_limit_wh is None else Wh(charge.export_limit_wh),
+                mechanism=None if mechanism is None else Mechanism.titled(mechanism),
+            )
+
+        return Tree(
+            (
+                node(terms.node, None, terms, None),
+                *(node(place.name, place.parent or terms.node, place, place.mechanism) for place in self.nodes),
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +257,18 @@ def read_community(path: Path) -> Community:
         mistakes = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise CommunityRefused(f"{path}: {mistakes}") from error
     terms, utility = community.community, community.utility
-    names = [home.name for home in community.homes] + [utility.name, terms.node]
+    nodes = [terms.node, *(node.name for node in community.nodes)]
+    names = [home.name for home in community.homes] + [utility.name, *nodes]
     if len(set(names)) != len(names):
-        raise CommunityRefused(f"{path}: two members have one name (the node is a member, too)")
+        raise CommunityRefused(f"{path}: two members have one name (a node is a member, too)")
+    hung = {utility.node, *(home.node for home in community.homes), *(node.parent for node in community.nodes)}
+    if unknown := sorted(hung - {None, *nodes}, key=str):
+        raise CommunityRefused(f"{path}: there is no node called {', '.join(map(str, unknown))}")
+    try:
+        community.markets()
+        tree = community.tree(Address(bytes(20)), dict.fromkeys(nodes, 1))
+    except ValueError as error:
+        raise CommunityRefused(f"{path}: {error}") from error
     story = {*community.demo.aggregated, *([] if community.demo.sold is None else [community.demo.sold])}
     if story - {home.name for home in community.homes}:
         raise CommunityRefused(f"{path}: the demo speaks of homes that are not there")
@@ -143,8 +276,10 @@ def read_community(path: Path) -> Community:
         raise CommunityRefused(f"{path}: the gate must open before it closes")
     if utility.buy_micro_per_kwh >= utility.sell_micro_per_kwh:
         raise CommunityRefused(f"{path}: the utility buys at no less than it sells for, and so would trade with itself")
-    if utility.sell_micro_per_kwh + terms.fee_micro_per_kwh > MAX_RATE:
-        raise CommunityRefused(f"{path}: the utility's rate and the fee are together more than any limit")
+    selling = MicroPerKwh(utility.sell_micro_per_kwh)
+    ways = (tree.fee(community.node_of(utility), node.number, selling) for node in tree.nodes)
+    if selling + max(ways) > MAX_RATE:
+        raise CommunityRefused(f"{path}: the utility's rate and the fees are together more than any limit")
     return community
 
 

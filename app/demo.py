@@ -152,6 +152,7 @@ class Demo:
         self._late: LateOrder | None = None
         self._residents = {member.name: [(0, member)] for member in founded.members if member.assets}
         """Who lives where from which delivery period on."""
+        self._outside = community.node_of(community.utility)
         self._alternative = Alternative(
             sell=MicroPerKwh(community.utility.sell_micro_per_kwh), buy=MicroPerKwh(community.utility.buy_micro_per_kwh)
         )
@@ -167,7 +168,7 @@ class Demo:
 
     def trade(self, tick: Callable[[int], None]) -> None:
         """Trade the whole day; `tick` hears the number of every delivery period that was settled."""
-        market, starts = self.founded.parameters.market, self._profiles.starts
+        market, starts = self.founded.parameters.spot, self._profiles.starts
         expect = Expect(self.founded.deployment.chain_id, self.founded.parameters.domain.contract)
         with Serving(self.app) as server, MeritClient(server.url, expect=expect, timeout=30) as reader:
             reader.meta()
@@ -244,12 +245,18 @@ class Demo:
 
     def _orders(self, member: Member, index: int, start: int) -> list[Order]:
         """Return what the member's agents would order for one delivery period."""
-        market, alternative = self.founded.parameters.market, self._alternative
+        parameters = self.founded.parameters
+        market, tree, outside = parameters.spot, parameters.tree, self._outside
         capacity = Wh(self._community.utility.capacity_wh)
         orders = []
         for kind, asset in sorted(member.assets.items()):
             energy = capacity if asset.column is None else Wh(self._profiles.columns[asset.column][index])
             make = {"load": need, "pv": output, "sell": supply, "buy": take_up}[kind]
+            alternative = (
+                self._alternative.seen_from_outside(outside, tree)
+                if asset.column is None
+                else self._alternative.seen_from(parameters.node_of(asset.identity), outside, tree)
+            )
             if energy:
                 orders.append(make(asset.identity, energy, market, start, alternative, salt=index))
         return orders
@@ -272,7 +279,9 @@ class Demo:
             if asset.column
         }
         drawn, fed_in = Wh(sum(columns.get("load", ()))), Wh(sum(columns.get("pv", ())))
-        fee = self.founded.parameters.market.fee
+        parameters = self.founded.parameters
+        node = parameters.node_of(next(iter(member.assets.values())).identity)
+        alternative = self._alternative.seen_from(node, self._outside, parameters.tree)
         # Behind one connection own energy is used first, with or without a market.
         periods = zip(columns.get("load", ()), columns.get("pv", (0,) * len(columns.get("load", ()))), strict=True)
         own = Wh(sum(min(load, pv) for load, pv in periods))
@@ -285,7 +294,7 @@ class Demo:
             sold=sums.sold,
             paid=sums.paid,
             earned=sums.earned,
-            without=self._alternative.bill(Wh(drawn - own), Wh(fed_in - own), fee),
+            without=alternative.bill(Wh(drawn - own), Wh(fed_in - own)),
         )
 
     def _chain_totals(self) -> ChainTotals:

@@ -20,7 +20,6 @@ from contracts.errors import ChainSettingsRefused, MalformedDeployment, NodeRefu
 from contracts.evm import Evm, Receipt
 from contracts.local_evm import LocalEvm
 from contracts.sent_log import SentLog
-from exchange.delivery import Market, Mechanism
 from exchange.effects.durable_file import write_durably
 from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from exchange.units import MicroPerKwh, Wh
@@ -184,9 +183,10 @@ def found(
     founding that was cut short goes on where it was. Raises `CommunityRefused` and `EvmError`.
     """
     terms = community.community
-    if terms.market_id > MOST_MARKET_ID:
+    most = MOST_MARKET_ID - len(community.products)
+    if terms.market_id > most:
         raise CommunityRefused(
-            f"community.market_id is {terms.market_id}, and {MOST_MARKET_ID} is the most: the numbers of its sessions "
+            f"community.market_id is {terms.market_id}, and {most} is the most: the numbers of its sessions "
             "begin with it, and beyond 2^53 many readers of JSON round them"
         )
     preset = preset_of(evm.chain_id) if preset is None else preset
@@ -221,15 +221,16 @@ def found(
     registering = Registering(evm, deployment, preset, sent, deadline=expiry, gas=gas)
     for role, key in ((Role.OPERATOR, keys.operator), (Role.GUARDIAN, keys.guardian)):
         registering.tell(keys.admin, contract, settlement_contract.grant(role, address_of(key)))
-    _give_roles(registering, keys, label, terms.market_id, expiry)
+    several = len(community.nodes) + len(community.products)
+    _give_roles(registering, keys, label, 0 if several else terms.market_id, expiry)
     members: list[Member] = []
 
     def open_account(name: str, holder: Address) -> Member:
         receipt = registering.tell(keys.certifier, contract, settlement_contract.open_account(holder))
         return Member(name=name, holder=holder, account=told(receipt, AccountOpened).account, assets={})
 
-    node = open_account(terms.node, address_of(keys.grid_operator))
-    members.append(node)
+    # each node has an account for its fees
+    members += [open_account(name, address_of(keys.grid_operator)) for name in community.numbers()]
     parties: list[Utility | Home] = [community.utility, *community.homes]
     for party in parties:
         member = open_account(party.name, holders[party.name])
@@ -250,44 +251,67 @@ def found(
             receipt = registering.tell(keys.certifier, contract, settlement_contract.enrol(identity, member.account))
             number = told(receipt, AssetEnrolled).asset
             member.assets[kind] = AssetPlace(identity=identity, number=number, column=column)
-    market = Market(
-        number=terms.market_id,
-        node=terms.node,
-        period=terms.period_seconds,
-        opening=terms.opening_seconds,
-        lead=terms.lead_seconds,
-        window=terms.window_seconds,
-        fee=MicroPerKwh(terms.fee_micro_per_kwh),
-        fee_account=node.account,
-        mechanism=Mechanism.titled(terms.mechanism),
+    markets = community.markets()
+    tree = community.tree(address_of(keys.grid_operator), {member.name: member.account for member in members})
+    by_name = {member.name: member for member in members}
+    utility = by_name[community.utility.name]
+    places = sorted(
+        (asset.identity, community.node_of(party))
+        for party in parties
+        for asset in by_name[party.name].assets.values()
+        if community.node_of(party) != tree.root.number
     )
-    opening = MarketOpened(
-        market=market.number,
-        fee_account=market.fee_account,
-        fee_cap=market.fee,
-        period=market.period,
-        lead=market.lead,
-        window=market.window,
-        uniform=market.mechanism.is_uniform,
-    )
-    registering.tell(keys.grid_operator, contract, settlement_contract.open_market(opening))
-    if token is None:
-        for to, data in _deposits(community, keys, deployment, members):
-            registering.tell(keys.admin, to, data)
     # The utility's two sides are no home: what it sells is not its own energy to use.
-    utility = members[1]
     homes = sorted((asset.identity, f"{utility.name} {kind}") for kind, asset in utility.assets.items())
     parameters = Parameters(
         community=terms.name,
         currency=terms.currency,
         domain=Domain(evm.chain_id, contract),
-        market=market,
+        markets=markets,
+        tree=tree,
         receipts=address_of(keys.receipts),
+        places=tuple(places),
         homes=tuple(homes),
         least_energy=Wh(1),
+        preferences=terms.preferences,
+        forecast_caps=terms.forecast_caps,
+        matchers=tuple(sorted(parse_address(matcher) for matcher in terms.matchers)),
         batch_gas=batch_gas,
     )
+    for opening in openings(parameters):
+        registering.tell(keys.grid_operator, contract, settlement_contract.open_market(opening))
+    if token is None:
+        for to, data in _deposits(community, keys, deployment, members):
+            registering.tell(keys.admin, to, data)
     return Founded(deployment=deployment, parameters=parameters, members=tuple(members), rpc=rpc)
+
+
+def openings(parameters: Parameters) -> Iterator[MarketOpened]:
+    """Yield what is to be opened on the chain, in order: the root of the tree, the other nodes, the other products."""
+    spot, tree = parameters.spot, parameters.tree
+    for node in sorted(tree.nodes, key=lambda node: (node.parent is not None, node.number)):
+        yield MarketOpened(
+            market=node.number,
+            tree=tree.root.number,
+            fee_account=node.fee_account,
+            fee_cap=node.fee_cap,
+            period=spot.period,
+            lead=spot.lead,
+            window=spot.window,
+            uniform=parameters.is_uniform(node.number),
+        )
+    for market in parameters.markets:
+        if market is not spot:
+            yield MarketOpened(
+                market=market.number,
+                tree=tree.root.number,
+                fee_account=tree.root.fee_account,
+                fee_cap=MicroPerKwh(0),
+                period=market.period,
+                lead=market.lead,
+                window=market.window,
+                uniform=False,
+            )
 
 
 def _label(community: Community) -> str:
@@ -298,7 +322,7 @@ def _label(community: Community) -> str:
 
 
 def _give_roles(registering: Registering, keys: Keys, label: str, market: int, expiry: int) -> None:
-    """Define the community's roles, and give each to the key that has the duty."""
+    """Define the community's roles, and give each to the key that has the duty; the grid operator's is for `market`."""
     alone = keys.certifier == keys.admin
     registering.define_roles(keys.admin, label, alone=alone)
     issuer = keys.admin if alone else keys.community

@@ -45,12 +45,12 @@ class StandingUtility:
     def trade(self, now: int) -> None:
         """Hand in what is missing at `now`; what was handed in before stays as it is."""
         parameters = self._founded.parameters
-        market, separator = parameters.market, parameters.domain.separator()
+        market, separator = parameters.spot, parameters.domain.separator()
         opened = set(market.open_deliveries(now))
         member, key = self._founded.member(self._utility.name), member_key(self._utility.name)
         alternative = Alternative(
             sell=MicroPerKwh(self._utility.sell_micro_per_kwh), buy=MicroPerKwh(self._utility.buy_micro_per_kwh)
-        )
+        ).seen_from_outside(parameters.node_of(member.assets["sell"].identity), parameters.tree)
         capacity = Wh(self._utility.capacity_wh)
         for start in sorted(opened - self._offered):
             orders = [

@@ -10,7 +10,7 @@ from exchange.effects.desk import Desk
 from exchange.effects.past_trades import settled_with
 from settlement.effects.indexer import Indexer
 from settlement.effects.store import Store
-from settlement.statement import Line, Statements, past_lines
+from settlement.statement import Line, Statements, fee_accounts, past_lines
 
 
 class StatementKeeper:
@@ -71,7 +71,8 @@ class StatementKeeper:
 
     def _past(self, account: int, begin: int, end: int) -> Iterable[Line]:
         """Return the lines of an account in sessions that the desk has let go of."""
-        fee_account = self._desk.look(lambda market, _: market.parameters.market.fee_account)
-        found = settled_with(self._desk, account, begin, end, fees=account == fee_account)
+        payees = fee_accounts(self._desk.look(lambda market, _: market.parameters))
+        nodes = [node for node, payee in payees.items() if payee == account]
+        found = settled_with(self._desk, account, begin, end, nodes=nodes)
         trades = ((record.trade, record.buyer, record.seller) for record in found.trades)
-        return past_lines(account, trades, found.own_uses, fee_account)
+        return past_lines(account, trades, found.own_uses, payees)

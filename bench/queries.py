@@ -27,14 +27,16 @@ from exchange.effects.journal import SqliteJournal
 from exchange.effects.trade_index import TradeIndex, trades_of
 from exchange.effects.views import session_document, trade_document
 from exchange.events import OrderAccepted, SessionCleared
+from exchange.fee_row import FeeRow
 from exchange.held_session import Session
 from exchange.receipt import Receipt
 from exchange.session import SessionState
 from exchange.trade import Trade
+from exchange.tree import FeeShare
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.hashing import keccak
 from settlement.effects.routes import line_document
-from settlement.statement import Statements, past_lines, totals
+from settlement.statement import Statements, fee_accounts, past_lines, totals
 
 PER_SESSION = 100
 PER_ACCOUNT = 96
@@ -46,6 +48,7 @@ def cleared_sessions(town: Town, trades: int) -> Iterator[Session]:
     """Yield cleared sessions of a hundred trades each; each account is in about a hundred of all trades."""
     accounts = max(trades * 2 // PER_ACCOUNT, 2)
     shared = town.signed(0, FIRST_START)
+    fees = FeeRow((FeeShare(town.terms.number, MicroPerKwh(5_000)),), town.terms.number)
     for number in range(trades // PER_SESSION):
         key = town.terms.session(FIRST_START + number * PERIOD)
         session, made = Session(key, SessionState.SETTLED), []
@@ -69,7 +72,7 @@ def cleared_sessions(town: Town, trades: int) -> Iterator[Session]:
                     offer=names[1],
                     energy=Wh(1 + turn % 5_000),
                     rate=MicroPerKwh(150_000),
-                    fee_rate=MicroPerKwh(5_000),
+                    fees=fees,
                 )
             )
         made.sort(key=Trade.leaf)
@@ -110,9 +113,10 @@ def _of_archive(
 
     def statement(turn: int) -> object:
         account = turn % accounts + 2
-        found = archive.of_account(account, 0, 1 << 40, fees=False)
+        found = archive.of_account(account, 0, 1 << 40, nodes=())
+        payees = fee_accounts(town.parameters)
         statements = Statements(
-            lambda *_: past_lines(account, [(r.trade, r.buyer, r.seller) for r in found.trades], found.own_uses, 1)
+            lambda *_: past_lines(account, [(r.trade, r.buyer, r.seller) for r in found.trades], found.own_uses, payees)
         )
         lines = statements.lines(account)
         return totals(lines), [line_document(line) for line in lines]

@@ -88,7 +88,9 @@ class Town:
         self.operator = keccak(b"bench operator")
         self.assets = [Address(keccak(f"bench asset {number}".encode())[12:]) for number in range(members)]
         self.roles = RequiredRoles(
-            asset=role_node(EnergyRole.ASSET, LABEL), balancing=role_node(EnergyRole.BALANCING_PROVIDER, LABEL)
+            asset=role_node(EnergyRole.ASSET, LABEL),
+            balancing=role_node(EnergyRole.BALANCING_PROVIDER, LABEL),
+            grid_operator=role_node(EnergyRole.GRID_OPERATOR, LABEL),
         )
         self.registry = Registry(self.roles)
         for fact in self.facts():

@@ -61,7 +61,7 @@ def market_of(fee: MicroPerKwh, opening: int = 3_600, lead: int = 300) -> Market
 def standing(order: Order, sequence: int, account: int, home: str = "") -> Resting:
     """Return an order as it stands in the book, under a name of its own."""
     name = keccak(f"{order.asset.hex()} {order.delivery_start} {sequence}".encode())
-    return Resting(order, name, sequence, account, home)
+    return Resting(order, name, sequence, account, home, order.market)
 
 
 def asset_of(name: str) -> Address:

@@ -39,8 +39,10 @@ BALANCING = frozenset({3, 4})
 
 
 def admit(order: Order, signer: Address, parameters: Parameters, registry: Registry, now: int) -> Standing:
-    """Return for which account `signer` may place `order` at `now`, or refuse it by the first rule it breaks."""
-    check_market(order, parameters)
+    """Return for which account `signer` may place `order` at `now`, or refuse it by the first rule it breaks.
+
+    That there is such a market was checked before (`check_market`); `parameters` are the rules of its session.
+    """
     standing = judge(order, signer, parameters, registry)
     check_terms(order, parameters, now)
     return standing
@@ -57,7 +59,7 @@ def judge(
         order.asset,
         signer,
         order.epoch,
-        parameters.market.gate_closure(order.delivery_start),
+        parameters.market_of(order.market).gate_closure(order.delivery_start),
         balancing=order.product in BALANCING and order.side is Side.OFFER,
         number=number,
     )
@@ -65,8 +67,8 @@ def judge(
 
 def check_market(order: Order, parameters: Parameters) -> None:
     """Refuse an order for another market, another product or no delivery period."""
-    market = parameters.market
-    if order.market != market.number or order.product != market.product:
+    market = parameters.market_or_none(order.market)
+    if market is None or order.product != market.product:
         raise WrongMarket(order.market, order.product)
     if not market.is_delivery_start(order.delivery_start):
         raise NotADeliveryStart(order.delivery_start, market.period)
@@ -74,7 +76,7 @@ def check_market(order: Order, parameters: Parameters) -> None:
 
 def check_terms(order: Order, parameters: Parameters, now: int) -> None:
     """Refuse an order that comes too early or late, ends too early, or asks for what the community does not take."""
-    market = parameters.market
+    market = parameters.market_of(order.market)
     closure = market.gate_closure(order.delivery_start)
     check_gate(market, order.delivery_start, now)
     if order.valid_until < closure:

@@ -19,8 +19,12 @@ from exchange.units import MAX_ENERGY
 
 Column = NDArray[np.int64]
 
-_MOST_RATE = 1 << 60
-_MOST_SUM = 1 << 62
+MOST_RATE = 1 << 60
+"""A rate is no further from zero."""
+
+MOST_SUM = 1 << 62
+"""Sums of energy that could reach this are kept as Python's own whole numbers."""
+
 _DIGIT = 16  # bits of a radix pass: NumPy sorts 16-bit keys by counting
 
 
@@ -88,9 +92,9 @@ def auction(bids: Columns, offers: Columns, markets: int) -> Auction:
     or beyond `MAX_ENERGY`, and rates beyond 2^60 either way. Sums are exact whatever they come to: where one could
     leave 62 bits, they are kept as Python's own whole numbers, which is slower; `energy` then holds such numbers.
     """
-    _check(bids, markets)
-    _check(offers, markets)
-    wide = max(_total(bids.energy), _total(offers.energy)) >= _MOST_SUM
+    check_side(bids, markets)
+    check_side(offers, markets)
+    wide = max(total_energy(bids.energy), total_energy(offers.energy)) >= MOST_SUM
     demand = _in_merit_order(bids, -bids.rate, markets, wide)
     supply = _in_merit_order(offers, offers.rate, markets, wide)
     buying = _count_trading(demand, supply)
@@ -117,7 +121,8 @@ def auction(bids: Columns, offers: Columns, markets: int) -> Auction:
     )
 
 
-def _check(side: Columns, markets: int) -> None:
+def check_side(side: Columns, markets: int) -> None:
+    """Raise `ValueError` for columns that are no side of these markets' books."""
     if not len(side.market) == len(side.rate) == len(side.energy):
         raise ValueError("the columns of one side are of one length")
     if not len(side):
@@ -126,17 +131,17 @@ def _check(side: Columns, markets: int) -> None:
         raise ValueError(f"a market has a number from 0 to {markets - 1}")
     if side.energy.min() <= 0 or side.energy.max() > MAX_ENERGY:
         raise ValueError("an order is for a positive amount of energy, below 2^48 Wh")
-    if side.rate.min() < -_MOST_RATE or side.rate.max() > _MOST_RATE:
+    if side.rate.min() < -MOST_RATE or side.rate.max() > MOST_RATE:
         raise ValueError("a rate lies within 2^60 of zero")
 
 
-def _total(energy: Column) -> int:
-    """Return the exact sum: halves of 24 bits cannot overflow in any column that fits in memory."""
+def total_energy(energy: Column) -> int:
+    """Return the exact sum in Wh: halves of 24 bits cannot overflow in any column that fits in memory."""
     return (int((energy >> 24).sum()) << 24) + int((energy & (1 << 24) - 1).sum())
 
 
 def _in_merit_order(side: Columns, value: Column, markets: int, wide: bool) -> _Side:
-    row = _radix_order(side.market, value, markets)
+    row = radix_order(side.market, value, markets)
     energy: NDArray[Any] = side.energy[row]
     if wide:
         energy = energy.astype(object)
@@ -146,17 +151,21 @@ def _in_merit_order(side: Columns, value: Column, markets: int, wide: bool) -> _
     return _Side(row, value[row], edge, np.cumsum(count) - count, count)
 
 
-def _radix_order(market: Column, value: Column, markets: int) -> Column:
+def radix_order(market: Column, value: Column, markets: int) -> Column:
     """Return the rows by market, then value, then position: least digit first, every pass stable."""
     if not len(value):
         return np.zeros(0, dtype=np.int64)
-    least = value.min()
-    value_bits = (int(value.max()) - int(least)).bit_length()
+    above = value - value.min()
+    every = int(np.bitwise_or.reduce(above))
+    above >>= (
+        (every & -every).bit_length() - 1 if every else 0
+    )  # rates are often round: low bits that all lack say nothing
+    value_bits = int(above.max()).bit_length()
     market_bits = (markets - 1).bit_length()
     if value_bits + market_bits < 64:
-        keys = [(market << value_bits | value - least, value_bits + market_bits)]
+        keys = [(market << value_bits | above, value_bits + market_bits)]
     else:
-        keys = [(value - least, value_bits), (market, market_bits)]
+        keys = [(above, value_bits), (market, market_bits)]
     order = None
     for key, bits in keys:
         for shift in range(0, bits, _DIGIT):
@@ -221,7 +230,7 @@ def _margin(side: _Side, trading: Column, is_cut: NDArray[np.bool_], live: Colum
     last = side.start[live] + trading - 1
     left = np.where(is_cut[live], last, last + 1)
     exists = left < side.start[live] + side.count[live]
-    left_value = np.full_like(last, 2 * _MOST_RATE)  # nothing is left: no bound, worse than any value
+    left_value = np.full_like(last, 2 * MOST_RATE)  # nothing is left: no bound, worse than any value
     left_value[exists] = side.value[left[exists]]
     return side.value[last], left_value
 

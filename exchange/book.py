@@ -4,13 +4,14 @@ Whoever holds the book and can read the chain needs nothing else to check the se
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from exchange.delivery import SessionKey
+from exchange.delivery import Market, SessionKey
 from exchange.documents import event_from_document, event_to_document
 from exchange.errors import OrderMalformed, SessionNotCleared
 from exchange.events import (
+    NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
@@ -18,39 +19,75 @@ from exchange.events import (
 )
 from exchange.held_session import Session
 from exchange.parameters import Parameters
+from exchange.rulebook import Rulebook
+from exchange.terms import under
 
-Kind = TypeVar("Kind", OrderAccepted, OrderCancelled)
+Kind = TypeVar("Kind", NodeTermsSet, OrderAccepted, OrderCancelled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """What was ordered, taken back and cleared in one session, and the parameters that held."""
+    """What was ordered, taken back and cleared in one session, and the rules that held.
+
+    `parameters` are those of the founding, `changes` all that were made of them before the session's gate opened, in
+    their order; `rules` are what they make. Raises `ValueError` where they make none.
+    """
 
     key: SessionKey
     parameters: Parameters
     orders: tuple[OrderAccepted, ...]
     cancellations: tuple[OrderCancelled, ...]
     cleared: SessionCleared
+    changes: tuple[NodeTermsSet, ...] = ()
+    rules: Parameters = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rules = self.parameters
+        if rules.market_or_none(self.key.market) is None:
+            raise ValueError(f"the rules know no market {self.key.market}")
+        for change in self.changes:
+            if change.terms.node not in rules.tree:
+                raise ValueError(f"the rules know no node {change.terms.node}")
+            rules = under(rules, change.terms)
+        object.__setattr__(self, "rules", rules)
+
+    @property
+    def market(self) -> Market:
+        """The product that was traded."""
+        return self.rules.market_of(self.key.market)
+
+    @property
+    def gate_opening(self) -> int:
+        """When the session's gate opened."""
+        return self.market.gate_opening(self.key.delivery_start)
+
+    @property
+    def gate_closure(self) -> int:
+        """When the session's gate closed."""
+        return self.market.gate_closure(self.key.delivery_start)
 
     def to_document(self) -> dict[str, Any]:
         """Return the book as plain values for JSON."""
         return {
             "session": self.key.number,
             "parameters": self.parameters.to_document(),
+            "changes": [event_to_document(change) for change in self.changes],
             "orders": [event_to_document(order) for order in self.orders],
             "cancellations": [event_to_document(cancellation) for cancellation in self.cancellations],
             "cleared": event_to_document(self.cleared),
         }
 
 
-def book_of(session: Session, parameters: Parameters) -> Book:
+def book_of(session: Session, rulebook: Rulebook) -> Book:
     """Return the book of a session; refuses one that is not cleared yet."""
-    key = session.key
+    key, parameters = session.key, rulebook.founding
     if session.cleared is None:
-        raise SessionNotCleared(str(key), parameters.market.gate_closure(key.delivery_start))
+        closure = parameters.market_of(key.market).gate_closure(key.delivery_start)
+        raise SessionNotCleared(str(key), closure)
     return Book(
         key=key,
         parameters=parameters,
+        changes=rulebook.changes_before(key),
         orders=tuple(session.orders.values()),
         cancellations=tuple(session.cancelled.values()),
         cleared=session.cleared,
@@ -62,29 +99,36 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
     if not isinstance(document, Mapping) or set(document) != {
         "session",
         "parameters",
+        "changes",
         "orders",
         "cancellations",
         "cleared",
     }:
-        raise OrderMalformed("a book has session, parameters, orders, cancellations and cleared, and nothing else")
+        raise OrderMalformed(
+            "a book has session, parameters, changes, orders, cancellations and cleared, and nothing else"
+        )
     rules = event_from_document({"event": "parameters-set", "parameters": document["parameters"], "at": 0})
     cleared = event_from_document(document["cleared"])
     if not isinstance(cleared, SessionCleared) or not isinstance(rules, ParametersSet):
         raise OrderMalformed("a book ends with a clearing")
     if cleared.session.number != document["session"]:
         raise OrderMalformed("the clearing is of another session than the book")
-    return Book(
-        key=cleared.session,
-        parameters=rules.parameters,
-        orders=tuple(_events(document["orders"], OrderAccepted)),
-        cancellations=tuple(_events(document["cancellations"], OrderCancelled)),
-        cleared=cleared,
-    )
+    try:
+        return Book(
+            key=cleared.session,
+            parameters=rules.parameters,
+            changes=tuple(_events(document["changes"], NodeTermsSet)),
+            orders=tuple(_events(document["orders"], OrderAccepted)),
+            cancellations=tuple(_events(document["cancellations"], OrderCancelled)),
+            cleared=cleared,
+        )
+    except ValueError as error:
+        raise OrderMalformed(str(error)) from error
 
 
 def _events(documents: object, kind: type[Kind]) -> Iterator[Kind]:
     if not isinstance(documents, list):
-        raise OrderMalformed("orders and cancellations are lists")
+        raise OrderMalformed("changes, orders and cancellations are lists")
     for document in documents:
         event = event_from_document(document)
         if not isinstance(event, kind):

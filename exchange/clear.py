@@ -1,17 +1,23 @@
-"""Clearing one session: own energy first, then its mechanism. Same orders, same bytes, in whatever order."""
+"""Clearing one session: own energy first, then the tree by its mechanism. Same orders, same bytes in any order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from exchange.auction import Column, Columns
-from exchange.clearing import Clearing
+from exchange.clearing import Clearing, Held, NodeResult
+from exchange.congestion import rents
 from exchange.delivery import Mechanism, SessionKey
-from exchange.mechanism import RULES
+from exchange.fee_row import FeeRow
+from exchange.levels import TreeMatches, levels_of
+from exchange.network import clear_network
 from exchange.order import Side
 from exchange.own_energy import own_use
 from exchange.resting import Resting
 from exchange.trade import Trade
+from exchange.tree import FeeShare, Tree
+from exchange.tree_auction import clear_levels
 from exchange.units import MicroPerKwh, Wh
 
 __all__ = ["Resting", "clear"]
@@ -21,79 +27,222 @@ def clear(
     entries: Iterable[Resting],
     *,
     session: SessionKey,
-    fee: MicroPerKwh,
+    tree: Tree,
     mechanism: Mechanism = Mechanism.PAY_AS_CLEAR,
 ) -> Clearing:
-    """Clear `session` by `mechanism`; its node takes `fee` on top of what sellers get.
+    """Clear `session` over `tree`, whose limits are what may still cross in its delivery period.
 
-    No account trades with itself: admission refuses own orders that cross at different homes, and should any stand
-    here all the same, the later one lapses. Where nothing is traded there is no rate, and `low` and `high` are the
-    best bid (less the fee) and the best offer, each none where that side is empty. Every order is for this session
-    and stands here once; anything else is a bug of the caller.
+    `mechanism` is that of nodes that name no other. No account trades with itself: admission refuses own orders that
+    cross at different homes, and should any stand here all the same, the later one lapses. Every order is for this
+    session, hangs on a node of the tree and stands here once; anything else is a bug of the caller.
     """
     orders = sorted(entries, key=lambda resting: resting.arrival)
     assert all(resting.order.session == session for resting in orders), "every order is for this session"
     uses, left = own_use(orders)
     assert len(left) == len(orders), "every order stands in the book once"
-    lapsed = _crossing_their_own([resting for resting in orders if left[resting.digest]], fee)
+    lapsed = _crossing_their_own([resting for resting in orders if left[resting.digest]], tree)
     book = [resting for resting in orders if left[resting.digest] and resting.digest not in lapsed]
     bids = [resting for resting in book if resting.order.side is Side.BID]
     offers = [resting for resting in book if resting.order.side is Side.OFFER]
-    bid_rates = [_net_limit(resting, fee) for resting in bids]
-    offer_rates = [_net_limit(resting, fee) for resting in offers]
-    result = RULES[mechanism](
-        _columns(bid_rates, [left[resting.digest] for resting in bids]),
-        _columns(offer_rates, [left[resting.digest] for resting in offers]),
-        markets=1,
-    )
-    trading = bool(result.energy[0])
+    found = _found(bids, offers, left, tree, mechanism)
+    rows = _Rows(tree, found.prices if mechanism is Mechanism.NETWORK else None)
     trades = [
-        Trade(session=session, bid=bids[bid].digest, offer=offers[offer].digest, energy=energy, rate=rate, fee_rate=fee)
-        for bid, offer, energy, rate in zip(
-            result.bid.tolist(), result.offer.tolist(), result.quantity.tolist(), result.rate.tolist(), strict=True
+        Trade(
+            session=session,
+            bid=bids[match.bid].digest,
+            offer=offers[match.offer].digest,
+            energy=match.energy,
+            rate=match.rate,
+            fees=rows.between(offers[match.offer].node, bids[match.bid].node, match.rate),
         )
+        for match in found.matches
     ]
+    low, high = _span(trades, found, bids, offers, tree)
     return Clearing(
-        rate=_first(result.uniform) if trading and result.uniform is not None else None,
-        low=_first(result.low) if trading else max(bid_rates, default=None),
-        high=_first(result.high) if trading else min(offer_rates, default=None),
+        rate=_one_rate(trades, mechanism),
+        low=low,
+        high=high,
         trades=tuple(sorted(trades, key=Trade.leaf)),
         own_uses=tuple(uses),
         lapsed=tuple(sorted(lapsed)),
+        nodes=_nodes(found, bids, offers, tree),
+        held=tuple(
+            sorted(
+                (
+                    Held(order=side[row].digest, node=node, energy=energy)
+                    for side, row, node, energy in found.held_of(bids, offers)
+                ),
+                key=lambda held: (held.order, held.node),
+            )
+        ),
     )
 
 
-def _first(column: Column) -> MicroPerKwh:
-    return MicroPerKwh(int(column[0]))
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """One trade: places of bid and offer, energy, what the seller gets, and the number of the node it was made at."""
+
+    bid: int
+    offer: int
+    energy: Wh
+    rate: MicroPerKwh
+    top: int
 
 
-def _net_limit(resting: Resting, fee: MicroPerKwh) -> MicroPerKwh:
-    """Return the limit as a rate for the seller: a bid's limit covers the fee too."""
-    limit = resting.order.limit
-    return MicroPerKwh(limit - fee) if resting.order.side is Side.BID else limit
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a kernel decided, in numbers of nodes: trades, one rate a node where it has one, and what was held where."""
+
+    matches: Sequence[_Match]
+    prices: Mapping[int, MicroPerKwh]
+    ends: Mapping[int, tuple[MicroPerKwh, MicroPerKwh]]
+    held_bids: Sequence[tuple[int, int, Wh]]
+    held_offers: Sequence[tuple[int, int, Wh]]
+
+    def held_of(
+        self, bids: Sequence[Resting], offers: Sequence[Resting]
+    ) -> Iterable[tuple[Sequence[Resting], int, int, Wh]]:
+        for side, held in ((bids, self.held_bids), (offers, self.held_offers)):
+            for row, node, energy in held:
+                yield side, row, node, energy
 
 
-def _columns(rates: Sequence[MicroPerKwh], energies: Sequence[Wh]) -> Columns:
+def _found(
+    bids: Sequence[Resting], offers: Sequence[Resting], left: Mapping[bytes, Wh], tree: Tree, mechanism: Mechanism
+) -> _Found:
+    kernel = clear_network if mechanism is Mechanism.NETWORK else clear_levels
+    place = {node.number: index for index, node in enumerate(tree.nodes)}
+    result = kernel(_columns(bids, left, place), _columns(offers, left, place), levels_of(tree, mechanism))
+    return _numbered(result, [node.number for node in tree.nodes])
+
+
+def _numbered(result: TreeMatches, numbers: Sequence[int]) -> _Found:
+    """Return a kernel's columns with the numbers of nodes in place of their places."""
+    matches = [
+        _Match(bid, offer, Wh(energy), MicroPerKwh(rate), numbers[top])
+        for bid, offer, energy, rate, top in zip(
+            result.bid.tolist(),
+            result.offer.tolist(),
+            result.quantity.tolist(),
+            result.rate.tolist(),
+            result.top.tolist(),
+            strict=True,
+        )
+    ]
+    priced = np.flatnonzero(result.has_price).tolist()
+    traded = np.flatnonzero(result.energy).tolist()
+    return _Found(
+        matches,
+        {numbers[at]: MicroPerKwh(int(result.price[at])) for at in priced},
+        {numbers[at]: (MicroPerKwh(int(result.low[at])), MicroPerKwh(int(result.high[at]))) for at in traded},
+        _held(result.held_bid, numbers),
+        _held(result.held_offer, numbers),
+    )
+
+
+def _held(held: tuple[Column, Column, Column], numbers: Sequence[int]) -> list[tuple[int, int, Wh]]:
+    rows = zip(*(column.tolist() for column in held), strict=True)
+    return [(row, numbers[at], Wh(energy)) for row, at, energy in rows]
+
+
+def _columns(side: Sequence[Resting], left: Mapping[bytes, Wh], place: Mapping[int, int]) -> Columns:
     return Columns(
-        np.zeros(len(rates), dtype=np.int64), np.array(rates, dtype=np.int64), np.array(energies, dtype=np.int64)
+        np.array([place[resting.node] for resting in side], dtype=np.int64),
+        np.array([resting.order.limit for resting in side], dtype=np.int64),
+        np.array([left[resting.digest] for resting in side], dtype=np.int64),
     )
 
 
-def _crossing_their_own(orders: Iterable[Resting], fee: MicroPerKwh) -> set[bytes]:
+class _Rows:
+    """The fees between nodes, each way worked out once: by network clearing with the rents of full boundaries."""
+
+    def __init__(self, tree: Tree, prices: Mapping[int, MicroPerKwh] | None) -> None:
+        self._tree = tree
+        self._prices = prices
+        self._known: dict[tuple[int, int, MicroPerKwh], FeeRow] = {}
+
+    def between(self, seller: int, buyer: int, rate: MicroPerKwh) -> FeeRow:
+        """Return what the nodes on the way take where the seller gets `rate`."""
+        way = (seller, buyer, MicroPerKwh(0) if self._tree.is_constant else rate)
+        row = self._known.get(way)
+        if row is None:
+            row = self._known[way] = self._row(seller, buyer, rate)
+        return row
+
+    def _row(self, seller: int, buyer: int, rate: MicroPerKwh) -> FeeRow:
+        tree = self._tree
+        top = tree.top(seller, buyer)
+        if self._prices is None:
+            return FeeRow(tree.shares(seller, buyer, rate), top)
+        rent = rents(tree, self._prices, seller, buyer)
+        taken = (
+            FeeShare(number, MicroPerKwh(tree[number].fee.at(rate) + rent.get(number, 0)))
+            for number in tree.path(seller, buyer)
+        )
+        return FeeRow(tuple(share for share in taken if share.rate or share.node == top), top)
+
+
+def _one_rate(trades: Sequence[Trade], mechanism: Mechanism) -> MicroPerKwh | None:
+    rates = {trade.rate for trade in trades}
+    return rates.pop() if len(rates) == 1 and mechanism.is_uniform else None
+
+
+def _span(
+    trades: Sequence[Trade], found: _Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree
+) -> tuple[MicroPerKwh | None, MicroPerKwh | None]:
+    """Return the low and the high rate of a clearing, as sellers see them."""
+    if not trades:
+        net = (tree.most_for_seller(bid.order.limit, bid.node, bid.node) for bid in bids)
+        return max(net, default=None), min((offer.order.limit for offer in offers), default=None)
+    if len(found.ends) == 1 and not any(trade.fees.before_top for trade in trades):
+        return next(iter(found.ends.values()))
+    rates = [trade.rate for trade in trades]
+    return min(rates), max(rates)
+
+
+def _nodes(found: _Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree) -> tuple[NodeResult, ...]:
+    energy: dict[int, int] = {}
+    exported: dict[int, int] = {}
+    imported: dict[int, int] = {}
+    for match in found.matches:
+        energy[match.top] = energy.get(match.top, 0) + match.energy
+        for crossed, number in ((exported, offers[match.offer].node), (imported, bids[match.bid].node)):
+            for below in tree.way_up(number):
+                if below == match.top:
+                    break
+                crossed[below] = crossed.get(below, 0) + match.energy
+    there = sorted({*energy, *exported, *imported, *found.prices})
+    return tuple(
+        NodeResult(
+            node=number,
+            energy=Wh(energy.get(number, 0)),
+            imported=Wh(imported.get(number, 0)),
+            exported=Wh(exported.get(number, 0)),
+            price=found.prices.get(number),
+            low=found.ends[number][0] if number in found.ends else None,
+            high=found.ends[number][1] if number in found.ends else None,
+        )
+        for number in there
+    )
+
+
+def _crossing_their_own(orders: Iterable[Resting], tree: Tree) -> set[bytes]:
     """Return the orders, taken as they came, that cross an order of the same account that stays."""
-    best_bid: dict[int, MicroPerKwh] = {}
-    best_offer: dict[int, MicroPerKwh] = {}
+    best_bids: dict[int, dict[int, MicroPerKwh]] = {}
+    best_offers: dict[int, dict[int, MicroPerKwh]] = {}
     lapsed = set()
     for resting in orders:
-        account, limit = resting.account, _net_limit(resting, fee)
+        account, node, limit = resting.account, resting.node, resting.order.limit
         if resting.order.side is Side.BID:
-            crosses = account in best_offer and limit >= best_offer[account]
-            own, better = best_bid, max
+            others = best_offers.get(account, {}).items()
+            crosses = any(tree.agree(limit, offer, seller, node) for seller, offer in others)
+            own, better = best_bids.setdefault(account, {}), max
         else:
-            crosses = account in best_bid and limit <= best_bid[account]
-            own, better = best_offer, min
+            others = best_bids.get(account, {}).items()
+            crosses = any(tree.agree(bid, limit, node, buyer) for buyer, bid in others)
+            own, better = best_offers.setdefault(account, {}), min
         if crosses:
             lapsed.add(resting.digest)
         else:
-            own[account] = better(own.get(account, limit), limit)
+            own[node] = better(own.get(node, limit), limit)
     return lapsed

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from exchange.units import MAX_RATE, MicroPerKwh
-
 
 class Product(IntEnum):
     """What is traded; the number stands in the signed order."""
 
     SPOT = 1
+    FORWARD = 2
 
     __hash__ = int.__hash__  # an enumeration's own is slow, and sessions are looked up all the time
 
@@ -66,23 +65,26 @@ class SessionKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """A market node and the terms on which it trades.
+    """One product as the tree of a community trades it: an entry of the calendar.
 
-    `lead` seconds before delivery starts the gate closes; `opening` seconds before delivery it opens. `fee` is what
-    the node takes for each kWh, on top of what the seller gets, paid to `fee_account`. A settlement may reach the
-    chain until `window` seconds after delivery started.
+    `number` is the market's on the chain: the product of one delivery length and gate. A delivery period lasts `period`
+    seconds. `opening` seconds before delivery starts the gate opens, `lead` seconds before it closes. A settlement may
+    reach the chain until `window` seconds after delivery started. `mechanism` is how orders meet at nodes that name no
+    other. With a `tick`, the orders that stand are matched every so many seconds after the opening, and once more at
+    gate closure; without one, at gate closure only. For `matching` seconds after gate closure third parties may
+    propose a clearing.
     """
 
     number: int
-    node: str
+    title: str = "spot"
     period: int
     opening: int
     lead: int
     window: int
-    fee: MicroPerKwh
-    fee_account: int
     product: Product = Product.SPOT
     mechanism: Mechanism = Mechanism.PAY_AS_CLEAR
+    tick: int = 0
+    matching: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.number < 1 << 32:
@@ -91,8 +93,12 @@ class Market:
             raise ValueError("a delivery period lasts some seconds")
         if not self.opening > self.lead >= 0:
             raise ValueError("a gate opens before it closes, and closes before delivery ends")
-        if not 0 <= self.fee <= MAX_RATE:
-            raise ValueError("a node's fee is not negative, and no higher than a limit can be")
+        if not 0 <= self.tick < self.opening - self.lead:
+            raise ValueError("a tick is shorter than the gate is open")
+        if self.tick and self.mechanism.is_uniform:
+            raise ValueError("a market of one rate is cleared once, at gate closure")
+        if not 0 <= self.matching < self.window:
+            raise ValueError("a proposal comes while its session may still be settled")
 
     def session(self, delivery_start: int) -> SessionKey:
         """Return the session for the delivery period that begins at `delivery_start`."""
@@ -105,6 +111,16 @@ class Market:
     def gate_closure(self, delivery_start: int) -> int:
         """Return the first instant at which orders are taken no longer."""
         return delivery_start - self.lead
+
+    def clears_at(self, delivery_start: int) -> int:
+        """Return the first instant at which the session is cleared: proposals of others have been waited for."""
+        return self.gate_closure(delivery_start) + self.matching
+
+    def ticks_until(self, delivery_start: int, now: int) -> Iterator[int]:
+        """Yield the instants within the gate, up to `now`, at which the orders that stand are matched."""
+        if self.tick:
+            first = self.gate_opening(delivery_start) + self.tick
+            yield from range(first, min(now + 1, self.gate_closure(delivery_start)), self.tick)
 
     def is_delivery_start(self, instant: int) -> bool:
         """Whether a delivery period begins at `instant`."""

@@ -5,24 +5,29 @@ surplus or out of range is refused: a document that was read once is valid.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from exchange.clearing import Clearing, OwnUse
+from exchange.clearing import Clearing, Held, NodeResult, OwnUse
 from exchange.delivery import Product, SessionKey
 from exchange.errors import OrderMalformed
 from exchange.events import (
     Event,
     GateClosed,
+    NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
     SessionCleared,
     SessionSettled,
 )
+from exchange.fee_row import FeeRow
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import from_document as parameters_from_document
 from exchange.receipt import Receipt
+from exchange.terms import NodeTerms
 from exchange.trade import Trade
+from exchange.tree import Fee, FeeShare
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.errors import MalformedAddress
@@ -42,6 +47,14 @@ def event_to_document(event: Event) -> Document:
     match event:
         case ParametersSet():
             return {"event": "parameters-set", "parameters": event.parameters.to_document(), "at": event.at}
+        case NodeTermsSet():
+            return {
+                "event": "node-terms-set",
+                "digest": hexed(event.digest),
+                **terms_to_document(event.terms, event.signature),
+                "signer": hexed(event.signer),
+                "at": event.at,
+            }
         case OrderAccepted():
             return {
                 "event": "order-accepted",
@@ -89,6 +102,14 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 )
             except (ValueError, MalformedAddress) as error:
                 raise OrderMalformed(str(error)) from error
+        case "node-terms-set":
+            event = NodeTermsSet(
+                digest=fields.raw("digest", 32),
+                terms=fields.terms(),
+                signature=fields.raw("signature", 64),
+                signer=fields.raw("signer", 20),
+                at=fields.whole("at"),
+            )
         case "order-accepted":
             event = OrderAccepted(
                 digest=fields.raw("digest", 32),
@@ -123,6 +144,27 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
             raise OrderMalformed(f"no event is called {kind!r}")
     fields.finish()
     return event
+
+
+def terms_to_document(terms: NodeTerms, signature: bytes) -> Document:
+    """Return a signed change of a node's terms as plain values, as it is posted."""
+    return {
+        "node": terms.node,
+        "fee_micro_per_kwh": terms.fee.constant,
+        "fee_ppm": terms.fee.ppm,
+        "import_limit_wh": terms.import_limit,
+        "export_limit_wh": terms.export_limit,
+        "serial": terms.serial,
+        "signature": hexed(signature),
+    }
+
+
+def terms_from_document(document: Mapping[str, Any]) -> tuple[NodeTerms, bytes]:
+    """Read a signed change of a node's terms; raises `OrderMalformed` naming what is wrong with it."""
+    fields = _Fields(document)
+    terms, signature = fields.terms(), fields.raw("signature", 64)
+    fields.finish()
+    return terms, signature
 
 
 def order_to_document(signed: SignedOrder) -> Document:
@@ -206,6 +248,19 @@ def clearing_to_document(clearing: Clearing) -> Document:
             {"bid": hexed(use.bid), "offer": hexed(use.offer), "energy_wh": use.energy} for use in clearing.own_uses
         ],
         "lapsed": [hexed(digest) for digest in clearing.lapsed],
+        "nodes": [
+            {
+                "node": result.node,
+                "energy_wh": result.energy,
+                "imported_wh": result.imported,
+                "exported_wh": result.exported,
+                "price_micro_per_kwh": result.price,
+                "low_micro_per_kwh": result.low,
+                "high_micro_per_kwh": result.high,
+            }
+            for result in clearing.nodes
+        ],
+        "held": [{"order": hexed(held.order), "node": held.node, "energy_wh": held.energy} for held in clearing.held],
     }
 
 
@@ -226,9 +281,33 @@ def clearing_from_document(document: Mapping[str, Any], session: SessionKey) -> 
         trades=tuple(trade_from_document(trade, session) for trade in fields.mappings("trades")),
         own_uses=tuple(own_uses),
         lapsed=tuple(_raw(digest, 32, "lapsed") for digest in fields.items("lapsed")),
+        nodes=tuple(_node_result(result) for result in fields.mappings("nodes")),
+        held=tuple(_held(held) for held in fields.mappings("held")),
     )
     fields.finish()
     return clearing
+
+
+def _node_result(document: Mapping[str, Any]) -> NodeResult:
+    fields = _Fields(document)
+    result = NodeResult(
+        node=fields.whole("node"),
+        energy=Wh(fields.whole("energy_wh")),
+        imported=Wh(fields.whole("imported_wh")),
+        exported=Wh(fields.whole("exported_wh")),
+        price=fields.rate_or_none("price_micro_per_kwh"),
+        low=fields.rate_or_none("low_micro_per_kwh"),
+        high=fields.rate_or_none("high_micro_per_kwh"),
+    )
+    fields.finish()
+    return result
+
+
+def _held(document: Mapping[str, Any]) -> Held:
+    fields = _Fields(document)
+    held = Held(order=fields.raw("order", 32), node=fields.whole("node"), energy=Wh(fields.whole("energy_wh")))
+    fields.finish()
+    return held
 
 
 def trade_to_document(trade: Trade) -> Document:
@@ -238,23 +317,53 @@ def trade_to_document(trade: Trade) -> Document:
         "offer": hexed(trade.offer),
         "energy_wh": trade.energy,
         "rate_micro_per_kwh": trade.rate,
-        "fee_rate_micro_per_kwh": trade.fee_rate,
+        "fees": [share_to_document(share) for share in trade.fees.shares],
+        "top": trade.fees.top,
     }
 
 
 def trade_from_document(document: Mapping[str, Any], session: SessionKey) -> Trade:
     """Read a trade of `session`."""
     fields = _Fields(document)
+    top = fields.whole("top")
     trade = Trade(
         session=session,
         bid=fields.raw("bid", 32),
         offer=fields.raw("offer", 32),
         energy=Wh(fields.whole("energy_wh")),
         rate=MicroPerKwh(fields.whole("rate_micro_per_kwh")),
-        fee_rate=MicroPerKwh(fields.whole("fee_rate_micro_per_kwh")),
+        fees=_fees(tuple(map(_share, fields.mappings("fees"))), top),
     )
     fields.finish()
     return trade
+
+
+def share_to_document(share: FeeShare) -> Document:
+    """Return what one node takes as plain values."""
+    return {"node": share.node, "rate_micro_per_kwh": share.rate}
+
+
+def _share(document: Mapping[str, Any]) -> tuple[int, int]:
+    fields = _Fields(document)
+    share = fields.whole("node"), fields.whole("rate_micro_per_kwh")
+    fields.finish()
+    return share
+
+
+def _fees(shares: tuple[tuple[int, int], ...], top: int) -> FeeRow:
+    try:
+        return fee_row(shares, top)
+    except ValueError as error:
+        raise OrderMalformed(str(error)) from error
+
+
+@lru_cache(maxsize=1 << 12)  # there are millions of trades and few ways through a tree
+def fee_row(shares: tuple[tuple[int, int], ...], top: int) -> FeeRow:
+    """Return the row of these pairs of a node and a rate: one value for all trades that went the same way.
+
+    Raises `ValueError` as `FeeRow` does.
+    """
+    return FeeRow(tuple(FeeShare(node, MicroPerKwh(rate)) for node, rate in shares), top)
 
 
 def _exclusion(pair: object) -> tuple[bytes, str]:
@@ -309,6 +418,26 @@ class _Fields:
 
     def raw(self, name: str, size: int) -> bytes:
         return _raw(self._take(name), size, name)
+
+    def terms(self) -> NodeTerms:
+        """Take the fields of a change of a node's terms."""
+        try:
+            return NodeTerms(
+                node=self.whole("node"),
+                fee=Fee(constant=MicroPerKwh(self.whole("fee_micro_per_kwh")), ppm=self.whole("fee_ppm")),
+                import_limit=self.limit("import_limit_wh"),
+                export_limit=self.limit("export_limit_wh"),
+                serial=self.whole("serial"),
+            )
+        except ValueError as error:
+            raise OrderMalformed(str(error)) from error
+
+    def limit(self, name: str) -> Wh | None:
+        """Take a limit of a node; none is no bound."""
+        if self._rest.get(name, ...) is None:
+            del self._rest[name]
+            return None
+        return Wh(self.whole(name))
 
     def path(self, name: str) -> bytes:
         """Take hashes of 32 bytes, one after another; 64 of them lead through any tree."""

@@ -13,6 +13,9 @@
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
+    ├── UnknownNode               unknown-node
+    ├── TermsOutOfTurn            terms-out-of-turn
+    ├── TermsOutOfBounds          terms-out-of-bounds
     ├── UnknownOrder              unknown-order
     ├── UnknownSession            unknown-session
     ├── UnknownTrade              unknown-trade
@@ -160,6 +163,33 @@ class OrderCancelledBefore(OrderRejected):
     def __init__(self, order: bytes) -> None:
         super().__init__(f"the order 0x{order.hex()} was cancelled")
         self.order = order
+
+
+class UnknownNode(ExchangeRefused):
+    """There is no node with this number in the tree."""
+
+    code = "unknown-node"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no node {number} in the tree")
+        self.number = number
+
+
+class TermsOutOfTurn(ExchangeRefused):
+    """The change of a node's terms is not the next one: it was overtaken, or one before it is missing."""
+
+    code = "terms-out-of-turn"
+
+    def __init__(self, serial: int, due: int) -> None:
+        super().__init__(f"the change has the serial {serial}, the node's next is {due}")
+        self.serial = serial
+        self.due = due
+
+
+class TermsOutOfBounds(ExchangeRefused):
+    """The fee or the limits are none that the node can have: the fee of some trade would be above its cap."""
+
+    code = "terms-out-of-bounds"
 
 
 class UnknownOrder(ExchangeRefused):

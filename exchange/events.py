@@ -7,6 +7,7 @@ from exchange.delivery import SessionKey
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
+from exchange.terms import NodeTerms
 from exchange.units import Nano
 
 
@@ -15,6 +16,17 @@ class ParametersSet:
     """The rules that hold from here on. The first entry of every journal."""
 
     parameters: Parameters
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTermsSet:
+    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens from `at` on."""
+
+    digest: bytes
+    terms: NodeTerms
+    signature: bytes
+    signer: bytes
     at: int
 
 
@@ -68,4 +80,4 @@ class SessionSettled:
     at: int
 
 
-Event = ParametersSet | OrderAccepted | OrderCancelled | GateClosed | SessionCleared | SessionSettled
+Event = ParametersSet | NodeTermsSet | OrderAccepted | OrderCancelled | GateClosed | SessionCleared | SessionSettled

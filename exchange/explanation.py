@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exchange.clearing import Clearing
+from exchange.clearing import Clearing, NodeResult
 from exchange.delivery import Mechanism
 from exchange.order import Side
 from exchange.resting import Resting
 from exchange.trade import Trade
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh, per_kwh, to_decimal
 
 FILLED = "filled"
@@ -18,6 +19,7 @@ EXCLUDED = "excluded"
 LAPSED = "lapsed-own-crossing"
 NO_COUNTERPARTY = "not-matched-no-counterparty"
 LIMIT = "not-matched-limit"
+HELD = "not-matched-limit-at-node"
 MARGIN = "not-matched-margin"
 
 
@@ -34,13 +36,13 @@ class Outcome:
 def why(
     entry: Resting,
     clearing: Clearing,
-    fee: MicroPerKwh,
+    tree: Tree,
     *,
     mechanism: Mechanism = Mechanism.PAY_AS_CLEAR,
     cancelled: bool = False,
     excluded: str | None = None,
 ) -> Outcome:
-    """Explain what the clearing of its session by `mechanism` made of `entry`, where the node took `fee`.
+    """Explain what the clearing of its session over `tree` made of `entry`; `mechanism` is that of the market.
 
     `cancelled` and `excluded` (the code of the refusal) say that the order was taken back, or that its authority had
     ended by gate closure: such an order was not cleared. An order that was partly own energy is explained by
@@ -49,6 +51,7 @@ def why(
     trades = [trade for trade in clearing.trades if entry.digest in (trade.bid, trade.offer)]
     filled = Wh(sum(trade.energy for trade in trades))
     own = Wh(sum(use.energy for use in clearing.own_uses if entry.digest in (use.bid, use.offer)))
+    missing = Wh(entry.order.energy - own - filled)
     if cancelled:
         code, sentence = CANCELLED, "It was cancelled before the gate closed."
     elif excluded is not None:
@@ -57,63 +60,101 @@ def why(
         code, sentence = LAPSED, "An earlier order of the same account crossed it, and no account trades with itself."
     elif own == entry.order.energy:
         code, sentence = OWN_ENERGY, "All of it was own energy, used at home without being traded."
-    elif filled + own == entry.order.energy:
-        code, sentence = FILLED, f"All of it was traded at {_rates(trades)}{_fee_note(entry, fee)}."
+    elif not missing:
+        code, sentence = FILLED, f"All of it was traded at {_rates(trades)}{_paid_note(entry, trades)}."
     elif filled:
-        missing = Wh(entry.order.energy - own - filled)
-        code, sentence = PARTLY_FILLED, _why_no_more(entry, trades, missing, fee, mechanism)
+        code, sentence = PARTLY_FILLED, _why_no_more(entry, clearing, trades, missing, tree, mechanism)
     else:
-        code, sentence = _why_nothing(entry, clearing, fee, mechanism)
+        code, sentence = _why_nothing(entry, clearing, tree, mechanism)
     if own and own < entry.order.energy:
         sentence = f"{own} Wh were own energy, used at home; for the rest: {sentence[0].lower()}{sentence[1:]}"
     return Outcome(code=code, sentence=sentence, filled=filled, own_use=own)
 
 
-def _why_no_more(entry: Resting, trades: Sequence[Trade], missing: Wh, fee: MicroPerKwh, mechanism: Mechanism) -> str:
-    """Explain why an order was traded in part only: everybody who agreed to its limit was used up."""
+def _why_no_more(
+    entry: Resting, clearing: Clearing, trades: Sequence[Trade], missing: Wh, tree: Tree, mechanism: Mechanism
+) -> str:
+    """Explain why an order was traded in part only: a boundary was full, or who agreed to its limit was used up."""
     filled = sum(trade.energy for trade in trades)
-    if mechanism.is_uniform:
+    traded = f"{filled} Wh were traded at {_rates(trades)}{_paid_note(entry, trades)}"
+    held = _held(entry, clearing, tree)
+    if held is not None:
+        return f"{traded}. {held}"
+    if mechanism.is_uniform and len({trade.rate for trade in trades}) == 1:
         return (
-            f"It set the clearing rate of {_rates(trades)}{_fee_note(entry, fee)}: {filled} Wh were traded, "
+            f"It set the clearing rate of {_rates(trades)}{_paid_note(entry, trades)}: {filled} Wh were traded, "
             f"and for {missing} Wh nobody was left who agreed to that rate."
         )
-    return (
-        f"{filled} Wh were traded at {_rates(trades)}{_fee_note(entry, fee)}, "
-        f"and for {missing} Wh nobody was left who agreed to its limit."
-    )
+    return f"{traded}, and for {missing} Wh nobody was left who agreed to its limit."
 
 
-def _why_nothing(entry: Resting, clearing: Clearing, fee: MicroPerKwh, mechanism: Mechanism) -> tuple[str, str]:
+def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
+    """Name the node whose limit kept energy of the order from trading, if one did."""
+    for held in clearing.held:
+        if held.order == entry.digest:
+            node = tree[held.node]
+            way = "into" if entry.order.side is Side.BID else "out of"
+            limit = node.import_limit if entry.order.side is Side.BID else node.export_limit
+            return (
+                f"Limit at node {node.name}: {held.energy} Wh could not get {way} it, "
+                f"since the {limit} Wh it lets through were used up."
+            )
+    return None
+
+
+def _why_nothing(entry: Resting, clearing: Clearing, tree: Tree, mechanism: Mechanism) -> tuple[str, str]:
     """Explain why nothing of an order that was cleared was traded."""
     is_bid = entry.order.side is Side.BID
-    note = _fee_note(entry, fee)
+    note = _fee_note(entry, tree)
+    held = _held(entry, clearing, tree)
+    if held is not None:
+        return HELD, held
     if not clearing.trades:
         best = clearing.high if is_bid else clearing.low
         if best is None:
             return NO_COUNTERPARTY, f"There was no {'offer' if is_bid else 'bid'} to match it with."
         return LIMIT, f"Nothing was traded: the best {'offer' if is_bid else 'bid'} came to {_rate(best)}{note}."
-    bound, bound_name = _bound(clearing, mechanism, is_bid=is_bid)
-    net = entry.order.limit - fee if is_bid else entry.order.limit
+    result = _nearest(entry, clearing, tree)
+    if result is None:
+        return LIMIT, f"Nothing was traded at {tree[entry.node].name} or above it that it could have been part of."
+    bound, bound_name = _bound(result, mechanism, is_bid=is_bid)
+    net = _at_node(entry, result.node, tree)
+    at = "" if len(tree.nodes) == 1 else f" at {tree[result.node].name}"
     if net == bound:
-        return MARGIN, f"Its limit is {bound_name} of {_rate(bound)}{note}, and others came first."
+        return MARGIN, f"Its limit is {bound_name}{at} of {_rate(bound)}{note}, and others came first."
     if net < bound if is_bid else net > bound:
         beyond = "below" if is_bid else "above"
-        return LIMIT, f"Its limit of {_rate(entry.order.limit)} is {beyond} {bound_name} of {_rate(bound)}{note}."
+        return LIMIT, f"Its limit of {_rate(entry.order.limit)} is {beyond} {bound_name}{at} of {_rate(bound)}{note}."
     if is_bid:
         return MARGIN, f"Dearer or earlier bids took every offer up to its limit of {_rate(entry.order.limit)}."
     return MARGIN, f"Cheaper or earlier offers took every bid down to its limit of {_rate(entry.order.limit)}."
 
 
-def _bound(clearing: Clearing, mechanism: Mechanism, *, is_bid: bool) -> tuple[MicroPerKwh, str]:
-    """Return the rate that an order needed at least to be worth something here, and what that rate is called.
+def _nearest(entry: Resting, clearing: Clearing, tree: Tree) -> NodeResult | None:
+    """Return what the first node on the way up came to at which something was traded."""
+    results = {result.node: result for result in clearing.nodes if result.energy}
+    return next((results[number] for number in tree.way_up(entry.node) if number in results), None)
+
+
+def _at_node(entry: Resting, node: int, tree: Tree) -> MicroPerKwh:
+    """Return the order's limit as a rate at a node above it: what is sold there, with the fees on the way."""
+    way = tree.way_up(entry.node)
+    below = way[: way.index(node)]
+    if entry.order.side is Side.OFFER:
+        limit = entry.order.limit
+        return MicroPerKwh(limit + sum(tree[number].fee.at(limit) for number in below))
+    return tree.most_for_seller(entry.order.limit, node, entry.node)
+
+
+def _bound(result: NodeResult, mechanism: Mechanism, *, is_bid: bool) -> tuple[MicroPerKwh, str]:
+    """Return the rate that an order needed at least to be worth something at a node, and what that rate is called.
 
     Where trades have rates of their own, these are the limits of one side. An order of that side had to beat the
     worst of them; one of the other side, to agree with the best.
     """
-    if mechanism.is_uniform:
-        rate, name = clearing.rate, "the clearing rate"
-    else:
-        rate, name = (clearing.low, "the lowest rate traded") if is_bid else (clearing.high, "the highest rate traded")
+    if mechanism.is_uniform and result.price is not None:
+        return result.price, "the clearing rate"
+    rate, name = (result.low, "the lowest rate traded") if is_bid else (result.high, "the highest rate traded")
     assert rate is not None, "where something was traded there is a rate"
     return rate, name
 
@@ -134,6 +175,16 @@ def _rate(rate: MicroPerKwh) -> str:
     return f"{to_decimal(rate, 6)} per kWh"
 
 
-def _fee_note(entry: Resting, fee: MicroPerKwh) -> str:
-    """Tell a buyer what comes on top of the rate."""
+def _paid_note(entry: Resting, trades: Sequence[Trade]) -> str:
+    """Tell a buyer what came on top of the rate."""
+    fees = {trade.fee_rate for trade in trades}
+    if entry.order.side is Side.OFFER or not any(fees):
+        return ""
+    most = to_decimal(max(fees), 6)
+    return f" plus {most if len(fees) == 1 else f'{to_decimal(min(fees), 6)} to {most}'} of fees"
+
+
+def _fee_note(entry: Resting, tree: Tree) -> str:
+    """Tell a buyer what comes on top of the rate at least."""
+    fee = tree[entry.node].fee.at(entry.order.limit)
     return f" plus {to_decimal(fee, 6)} of fees" if entry.order.side is Side.BID and fee else ""

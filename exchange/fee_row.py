@@ -1,4 +1,4 @@
-"""What the nodes take of a trade, as the contract reads it: a row of words, one a node, on the way from seller to buyer.
+"""What the nodes take of a trade, as the contract reads it: a row of words, one a node, from the seller to the buyer.
 
 From the high bits: 174 zero bits, last 1, top 1, node 32, rate 48. `last` is set in the row's last word and nowhere
 else, `top` in the word of the deepest node above both, and nowhere else. Nodes that take nothing are left out, but for

@@ -1,15 +1,17 @@
 """A tree and its results as columns, for the kernels: nodes are places 0 to n - 1, ascending by number."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exchange.auction import Column
 from exchange.delivery import Mechanism
 from exchange.tree import Tree
 
 UNLIMITED = 1 << 62
-"""A node's limit where there is none, in Wh."""
+"""A node's limit where there is none, in Wh: from here on, nothing is bound."""
 
 ROOT = -1
 """The place above the root."""
@@ -42,8 +44,10 @@ class TreeMatches:
     at the node: what a seller gets and the fees on the seller's side below the node. `price` is the one rate at the
     node where it has one (by pay-as-clear: where something was traded; by network clearing: everywhere), and
     `has_price` says where. By network clearing `price` is what a seller at that very node gets.
-    By row that could not leave a node because its limit was used up: `held_bid` or `held_offer` (rows), beside each the
-    place of the node and the energy (Wh) held back there.
+    By row that could not leave a node because its limit was used up, in ascending order of the node's place and in
+    merit order there: `held_bid` and `held_offer` are three columns each, the row, the place of the node, and the
+    energy (Wh) held back there. A row can be held in part at several nodes on its way. Sums of energy that could leave
+    62 bits are kept as Python's own whole numbers, and `energy` then holds such.
     """
 
     bid: Column
@@ -51,13 +55,13 @@ class TreeMatches:
     quantity: Column
     rate: Column
     top: Column
-    energy: Column
+    energy: NDArray[Any]
     low: Column
     high: Column
     price: Column
-    has_price: Column
-    held_bid: tuple[Column, Column, Column]
-    held_offer: tuple[Column, Column, Column]
+    has_price: NDArray[np.bool_]
+    held_bid: tuple[Column, ...]
+    held_offer: tuple[Column, ...]
 
 
 def levels_of(tree: Tree, mechanism: Mechanism) -> Levels:

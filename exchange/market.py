@@ -8,9 +8,10 @@ through it gives the same state again.
 from bisect import insort
 from collections.abc import Callable, Mapping
 
-from exchange.admission import admit, check_gate, judge
+from exchange.admission import admit, check_gate, check_market, judge
 from exchange.clear import Resting, clear
 from exchange.clearing import Clearing
+from exchange.crossings import Crossings
 from exchange.delivery import SessionKey
 from exchange.errors import (
     GateClosed,
@@ -22,6 +23,7 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
+    NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
@@ -33,16 +35,21 @@ from exchange.events import (
 )
 from exchange.held_session import Session, SessionForgotten, Summary
 from exchange.order import Order, SignedOrder, cancellation_digest
-from exchange.own_orders import OwnOrders
+from exchange.own_orders import Home, OwnOrders
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
+from exchange.rulebook import Rulebook
 from exchange.session import SessionState, Step, after, follows
+from exchange.terms import NodeTerms
 from exchange.units import Nano
-from identity.address import to_address
-from identity.errors import AuthorityRefused
+from identity.address import to_address, to_text
+from identity.errors import AuthorityRefused, NotTheGridOperator
 from identity.registry import Registry
 from identity.signature import recover
+
+_KEPT_SECONDS = 32 * 86_400
+"""How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
 
 
 class Market:
@@ -60,24 +67,29 @@ class Market:
         self.forgotten: dict[SessionKey, Summary] = {}
         self.recalled: dict[SessionKey, Session] = {}
         self.next_sequence = 1
-        self._parameters: Parameters | None = None
+        self._rulebook: Rulebook | None = None
         self._separator = b""
-        self._parameters_hash = b""
         self._session_of: dict[bytes, SessionKey] = {}
         self._reserved: dict[int, int] = {}
         self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
         self._uncleared: dict[SessionKey, None] = {}
+        self._crossings = Crossings({}, 1)
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """Which rules hold for which session; a market without any is a bug of the caller."""
+        assert self._rulebook is not None, "the first entry of a journal sets the parameters"
+        return self._rulebook
 
     @property
     def parameters(self) -> Parameters:
-        """The rules in force; a market without any is a bug of the caller."""
-        assert self._parameters is not None, "the first entry of a journal sets the parameters"
-        return self._parameters
+        """The rules as they were founded; those of a session are in the rulebook."""
+        return self.rulebook.founding
 
     @property
     def has_parameters(self) -> bool:
         """Whether the rules have been set."""
-        return self._parameters is not None
+        return self._rulebook is not None
 
     @property
     def separator(self) -> bytes:
@@ -121,8 +133,11 @@ class Market:
 
     def due(self, now: int) -> list[Session]:
         """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order."""
-        closes = self.parameters.market.gate_closure
-        return [self.sessions[key] for key in sorted(self._uncleared) if closes(key.delivery_start) <= now]
+        return [self.sessions[key] for key in sorted(self._uncleared) if self.gate_closure(key) <= now]
+
+    def gate_closure(self, key: SessionKey) -> int:
+        """Return when the gate of a session closes."""
+        return self.parameters.market_of(key.market).gate_closure(key.delivery_start)
 
     # Decisions
 
@@ -146,16 +161,17 @@ class Market:
         order = signed.order
         known = recovered(signed, order.digest(self._separator)) if known is None else known
         digest, signer = known.digest, known.must_be_signed()
-        standing = admit(order, signer, self.parameters, registry, now)
+        check_market(order, self.parameters)
         key = order.session
+        standing = admit(order, signer, self.rulebook.rules(key), registry, now)
         session = self.sessions.get(key)
         if session is not None:
             if not follows(session.state, Step.ORDER):
-                raise GateClosed(self.parameters.market.gate_closure(order.delivery_start))
+                raise GateClosed(self.gate_closure(key))
             if digest in session.cancelled:
                 raise OrderCancelledBefore(digest)
         elif key in self.forgotten:
-            raise GateClosed(self.parameters.market.gate_closure(order.delivery_start))
+            raise GateClosed(self.gate_closure(key))
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
@@ -176,7 +192,7 @@ class Market:
         session = self.session_of(digest)
         order = session.orders[digest].signed.order
         signer = recover(cancellation_digest(digest, self._separator), signature)
-        market = self.parameters.market
+        market = self.parameters.market_of(order.market)
         registry.judge(order.asset, signer, order.epoch, market.gate_closure(order.delivery_start))
         if digest in session.cancelled:
             return None
@@ -189,28 +205,45 @@ class Market:
         """Decide to close a session whose gate closure has come."""
         session = self.session(key)
         assert follows(session.state, Step.CLOSE), "only an open session closes"
-        assert now >= self.parameters.market.gate_closure(key.delivery_start), "a gate does not close early"
+        assert now >= self.gate_closure(key), "a gate does not close early"
         return GateClosedEvent(session=key, at=now)
 
     def clear(self, key: SessionKey, *, registry: Registry, now: int) -> SessionCleared:
         """Decide the clearing of a closed session; orders whose authority has ended since are left out by name."""
         session = self.session(key)
         assert follows(session.state, Step.CLEAR), "only a closed session is cleared"
+        rules = self.rulebook.rules(key)
         resting, excluded = [], []
         for accepted in session.live():
             order, signer = accepted.signed.order, to_address(accepted.signer)
             try:
-                standing = judge(order, signer, self.parameters, registry, number=accepted.asset)
+                standing = judge(order, signer, rules, registry, number=accepted.asset)
             except AuthorityRefused as refusal:
                 excluded.append((accepted.digest, refusal.code))
                 continue
             assert standing.account.number == accepted.account, "an enrolment does not change its account"
-            resting.append(resting_order(accepted, self.parameters))
-        terms = self.parameters.market
-        clearing = clear(resting, session=key, fee=terms.fee, mechanism=terms.mechanism)
+            resting.append(resting_order(accepted, rules))
+        tree = self._crossings.left(rules.tree, key)
+        clearing = clear(resting, session=key, tree=tree, mechanism=rules.market_of(key.market).mechanism)
         return SessionCleared(
-            session=key, clearing=clearing, excluded=tuple(sorted(excluded)), parameters=self._parameters_hash, at=now
+            session=key,
+            clearing=clearing,
+            excluded=tuple(sorted(excluded)),
+            parameters=self.rulebook.hash(key),
+            at=now,
         )
+
+    def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
+        """Decide on a signed change of a node's fee and limits; nothing is to be done for one that was taken before."""
+        digest = terms.digest(self._separator)
+        signer = recover(digest, signature)
+        if self.rulebook.held(digest) is not None:
+            return None
+        self.rulebook.must_follow(terms)
+        registry.must_operate(signer, terms.node, now)
+        if signer != self.parameters.tree[terms.node].operator:
+            raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
+        return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
 
     # The fold
 
@@ -218,9 +251,11 @@ class Market:
         """Make `event` part of the state."""
         match event:
             case ParametersSet():
-                self._parameters = event.parameters
+                self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
-                self._parameters_hash = event.parameters.hash()
+                self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
+            case NodeTermsSet():
+                self.rulebook.set(event)
             case OrderAccepted():
                 self._accept(event)
             case OrderCancelled():
@@ -231,7 +266,7 @@ class Market:
                 session.cancelled[event.digest] = event
                 order = accepted.signed.order
                 own = self._own_orders[event.session, accepted.account]
-                own.remove(order, event.digest, self.parameters.home_of(order.asset))
+                own.remove(order, event.digest, self._home(order))
                 if not own:
                     del self._own_orders[event.session, accepted.account]
                 self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
@@ -296,7 +331,7 @@ class Market:
         own = self._own_orders.get((session.key, event.account))
         if own is None:
             own = self._own_orders[session.key, event.account] = OwnOrders()
-        own.add(order, event.digest, self.parameters.home_of(order.asset))
+        own.add(order, event.digest, self._home(order))
         self._reserve(event.account, order.most_it_can_cost)
         self.next_sequence = event.receipt.sequence + 1
 
@@ -305,12 +340,17 @@ class Market:
         session.state = after(session.state, Step.CLEAR)
         session.cleared = event
         del self._uncleared[event.session]
+        self._crossings.note(event.session, event.clearing)
+        self._crossings.forget(event.at - _KEPT_SECONDS)
         for accepted in session.live():
             self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
         for account, cost in _costs(session, event.clearing).items():
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
             self._own_orders.pop((event.session, account), None)
+
+    def _home(self, order: Order) -> Home:
+        return self.parameters.node_of(order.asset), self.parameters.home_of(order.asset)
 
     def _reserve(self, account: int, nano: int) -> None:
         reserved = self._reserved.get(account, 0) + nano
@@ -323,7 +363,7 @@ class Market:
     def _refuse_own_crossing(self, order: Order, key: SessionKey, account: int) -> None:
         own = self._own_orders.get((key, account))
         if own is not None:
-            other = own.crossing(order, self.parameters.home_of(order.asset), self.parameters.market.fee)
+            other = own.crossing(order, self._home(order), self.rulebook.rules(key).tree)
             if other is not None:
                 raise OwnCrossing(other)
 
@@ -337,6 +377,7 @@ def resting_order(accepted: OrderAccepted, parameters: Parameters) -> Resting:
         sequence=accepted.receipt.sequence,
         account=accepted.account,
         home=parameters.home_of(order.asset),
+        node=parameters.node_of(order.asset),
     )
 
 

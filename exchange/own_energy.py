@@ -15,12 +15,12 @@ def own_use(orders: Iterable[Resting]) -> tuple[list[OwnUse], dict[bytes, Wh]]:
     to trade. Afterwards an account has energy left on one side only at each of its homes.
     """
     left = {}
-    bids: dict[tuple[int, str], list[Resting]] = {}
-    offers: dict[tuple[int, str], list[Resting]] = {}
+    bids: dict[tuple[int, int, str], list[Resting]] = {}
+    offers: dict[tuple[int, int, str], list[Resting]] = {}
     for resting in sorted(orders, key=lambda resting: resting.merit):
         left[resting.digest] = resting.order.energy
         side = bids if resting.order.side is Side.BID else offers
-        side.setdefault((resting.account, resting.home), []).append(resting)
+        side.setdefault((resting.account, resting.node, resting.home), []).append(resting)
     uses = []
     for place, own_bids in bids.items():
         own_offers = iter(offers.get(place, ()))

@@ -9,8 +9,8 @@ from exchange.order import Order, Side
 class Resting:
     """An admitted order that still stands at gate closure.
 
-    `digest` is its name, `sequence` the number of its receipt; `account` is who trades, and orders of one account
-    with the same `home` share that home's own energy.
+    `digest` is its name, `sequence` the number of its receipt; `account` is who trades, and orders of one account at
+    one `node` with the same `home` share that home's own energy.
     """
 
     order: Order
@@ -18,6 +18,7 @@ class Resting:
     sequence: int
     account: int
     home: str
+    node: int
 
     @property
     def arrival(self) -> tuple[int, bytes]:

@@ -22,7 +22,7 @@ _NEGATIVE = bytes((255,)) * 24
 class Trade:
     """Energy that a bid buys from an offer; the orders are named by their digests.
 
-    The seller gets `rate`, each node on the way from the seller to the buyer what `fees` say, and the buyer pays it all.
+    The seller gets `rate`, each node on the way to the buyer what `fees` say, and the buyer pays it all.
     """
 
     session: SessionKey

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exchange.delivery import Mechanism
-from exchange.units import MAX_RATE, MicroPerKwh, Wh, share
+from exchange.units import MAX_RATE, NOTHING, MicroPerKwh, Wh, share
 from identity.address import Address
 
 MOST_PPM = 1_000_000
@@ -24,7 +24,7 @@ MOST_DEPTH = 16
 class Fee:
     """What a node takes for each kWh: so many µ, or so many millionths of what the seller gets (none below zero)."""
 
-    constant: MicroPerKwh = MicroPerKwh(0)
+    constant: MicroPerKwh = NOTHING
     ppm: int = 0
 
     def __post_init__(self) -> None:
@@ -43,10 +43,11 @@ NO_FEE = Fee()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A place in the tree. `number` names it on the chain, `parent` is the number of the node above (the root has none).
+    """A place in the tree. `number` names it on the chain, `parent` is that of the node above (the root has none).
 
-    `fee_account` gets its fees and congestion rent; `operator` may change its fee and limits, while the role registry
-    says that it is the node's grid operator. Limits are Wh per delivery period, none where there is no bound;
+    `fee_account` gets its fees and congestion rent, together at most `fee_cap` (µ/kWh), which is kept on the chain.
+    `operator` may change its fee and limits, while the role registry says that it is the node's grid operator. Limits
+    are Wh per delivery period, none where there is no bound;
     `mechanism` is how orders meet here, none for that of the market.
     """
 
@@ -55,6 +56,7 @@ class Node:
     parent: int | None
     fee: Fee = NO_FEE
     fee_account: int
+    fee_cap: MicroPerKwh = MAX_RATE
     operator: Address
     import_limit: Wh | None = None
     export_limit: Wh | None = None
@@ -66,6 +68,8 @@ class Node:
         for limit in (self.import_limit, self.export_limit):
             if limit is not None and not 0 <= limit < 1 << 62:
                 raise ValueError("a node's limit is not negative, and has at most 62 bits")
+        if not 0 <= self.fee_cap <= MAX_RATE or self.fee.constant > self.fee_cap:
+            raise ValueError("a node's fee is at most its cap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,22 @@ class Tree:
             raise ValueError("a node hangs on one that is not there")
         object.__setattr__(self, "_by_number", by_number)
         object.__setattr__(self, "_ways", {number: self._way_up(number, by_number) for number in by_number})
+
+    @classmethod
+    def of_one(
+        cls, number: int, *, name: str = "street", fee: int = 0, fee_account: int = 1, operator: Address | None = None
+    ) -> "Tree":
+        """Return the tree of a community of one node with a constant fee (µ/kWh), which is its cap, too."""
+        node = Node(
+            number=number,
+            name=name,
+            parent=None,
+            fee=Fee(constant=MicroPerKwh(fee)),
+            fee_account=fee_account,
+            fee_cap=MicroPerKwh(fee),
+            operator=Address(bytes(20)) if operator is None else operator,
+        )
+        return cls((node,))
 
     @staticmethod
     def _way_up(number: int, by_number: Mapping[int, Node]) -> tuple[int, ...]:
@@ -144,6 +164,10 @@ class Tree:
     def fee(self, seller: int, buyer: int, rate: MicroPerKwh) -> MicroPerKwh:
         """Return what all nodes between two nodes take together where the seller gets `rate`."""
         return total(self.shares(seller, buyer, rate))
+
+    def agree(self, bid: MicroPerKwh, offer: MicroPerKwh, seller: int, buyer: int) -> bool:
+        """Whether a buyer that pays at most `bid` can take an offer that asks `offer`, with all fees between them."""
+        return bid >= offer and offer + self.fee(seller, buyer, offer) <= bid
 
     def most_for_seller(self, limit: MicroPerKwh, seller: int, buyer: int) -> MicroPerKwh:
         """Return the highest rate that the seller can get of a buyer that pays at most `limit`, fees included.

@@ -22,6 +22,9 @@ MAX_RATE = MicroPerKwh((1 << 47) - 1)
 MIN_RATE = MicroPerKwh(-(1 << 47))
 """The lowest rate an order can name."""
 
+NOTHING = MicroPerKwh(0)
+"""The rate of what costs nothing."""
+
 NANO_PER_CENT = 10_000_000
 NANO_PER_MICRO = 1_000
 
@@ -39,6 +42,11 @@ def midpoint(low: MicroPerKwh, high: MicroPerKwh) -> MicroPerKwh:
 def share(rate: int, ppm: int) -> MicroPerKwh:
     """Return `ppm` millionths of a rate that is not negative, rounded half-up to a whole µ/kWh."""
     return MicroPerKwh((rate * ppm + 500_000) // 1_000_000)
+
+
+def spread(energy: Wh, parts: int) -> Wh:
+    """Return what falls into each of `parts` equal parts of a time at most, if energy is spread evenly: rounded up."""
+    return Wh(-(-energy // parts))
 
 
 def to_decimal(value: int, places: int) -> str:

@@ -291,6 +291,18 @@ class NotABalancingProvider(AuthorityRefused):
         self.why = why
 
 
+class NotTheGridOperator(AuthorityRefused):
+    """The signer does not operate this part of the grid, at the moment asked about."""
+
+    code = "not-the-grid-operator"
+
+    def __init__(self, signer: str, node: int, why: str) -> None:
+        super().__init__(f"{signer} does not operate node {node}: {why}")
+        self.signer = signer
+        self.node = node
+        self.why = why
+
+
 class OrdersVoided(AuthorityRefused):
     """The holder has voided everything that was signed in an earlier epoch."""
 

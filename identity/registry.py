@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 
 from identity.address import Address, to_text
 from identity.authority import AuthorityIndex
+from identity.claim_data import unpack_market
 from identity.errors import (
     AssetNotCertified,
     AssetNotCurrent,
     AssetNotEnrolled,
     AssetSold,
     NotABalancingProvider,
+    NotTheGridOperator,
     OrdersVoided,
     UnknownAsset,
 )
@@ -30,10 +32,13 @@ from identity.tenure import Tenure
 
 @dataclass(frozen=True, slots=True)
 class RequiredRoles:
-    """The roles an asset must hold, by their nodes, as the settlement contract names them: to trade, to balance."""
+    """Roles by their nodes, as the settlement contract names them: what an asset must hold to trade and to balance, and
+    what whoever opens markets and sets a node's terms must hold.
+    """
 
     asset: bytes
     balancing: bytes
+    grid_operator: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,14 @@ class Registry:
         if epoch != account.epoch and at > self._epoch_ended.get((account.number, epoch), -1):
             raise OrdersVoided(epoch, account.epoch)
         return Standing(asset, account, authority.as_delegate(signer, identity, tenure, TRADE, at))
+
+    def must_operate(self, signer: Address, node: int, at: int) -> None:
+        """Refuse who is not the grid operator of a node at the moment `at`: the claim is for that node, or for any."""
+        verdict = self.authority.holds(signer, self.roles.grid_operator, at)
+        if not verdict.holds:
+            raise NotTheGridOperator(to_text(signer), node, str(verdict.failure))
+        if (claimed := unpack_market(verdict.data)) not in (0, node):
+            raise NotTheGridOperator(to_text(signer), node, f"the claim is for node {claimed}")
 
     def _enrolment(self, identity: Address, tenure: Tenure, number: int | None) -> Asset:
         enrolled = self._enrolled.get((identity, tenure.epoch)) if number is None else self._numbers.get(number)

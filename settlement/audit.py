@@ -11,6 +11,7 @@ from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from settlement.audit_chain import Replay, check_settled
+from settlement.audit_changes import boundaries_of, check_changes
 from settlement.audit_clearing import check_clearing
 from settlement.audit_orders import check_collateral, check_orders, signers_of
 from settlement.authority import Authority
@@ -47,14 +48,15 @@ def _audit(
     authority = Authority(books, signers, chain)
     replay = Replay(chain)
     settled, markets = chain.settled(), chain.markets()
+    boundaries = boundaries_of(books)
+    yield from check_changes(books, authority)
     for index, book in enumerate(books):
         if index and book.key == books[index - 1].key:
             yield Finding("book-twice", book.key, "", "there is another book of this session")
         yield from check_orders(book, signers[index], authority, index)
         yield from check_collateral(book, replay.peaks)
-        yield from check_clearing(book)
-        terms = markets.get(book.parameters.market.number)
-        yield from check_settled(book, chain, settled.get(book.key.number, []), terms, now)
+        yield from check_clearing(book, boundaries[book.key])
+        yield from check_settled(book, chain, settled.get(book.key.number, []), markets, now)
     yield from _check_sequence(books, elsewhere, whole=whole)
     yield from _check_orders_once(books)
     if whole:

@@ -1,6 +1,7 @@
 """The books against the chain: roots, calldata, terms and times; and the chain against itself: money."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from exchange.book import Book
 from exchange.documents import hexed
@@ -8,7 +9,7 @@ from exchange.trade import Trade
 from exchange.units import Nano
 from identity.address import to_text
 from settlement.batch import Batch, seal
-from settlement.calldata import decode, settle_calldata
+from settlement.calldata import SettleCall, decode, settle_calldata
 from settlement.chain_state import ChainState
 from settlement.chain_view import ChainView
 from settlement.errors import BookUnsound, CalldataMalformed, LedgerRefused
@@ -19,7 +20,7 @@ from settlement.order_leaf import order_tree
 
 
 def check_settled(
-    book: Book, chain: ChainView, witnesses: list[Witnessed], terms: MarketOpened | None, now: int | None
+    book: Book, chain: ChainView, witnesses: list[Witnessed], markets: Mapping[int, MarketOpened], now: int | None
 ) -> Iterator[Finding]:
     """Yield where the chain does not hold the book's session as the book gives it.
 
@@ -29,9 +30,8 @@ def check_settled(
         domain = book.parameters.domain
         sentence = f"the book is for contract {to_text(domain.contract)} on chain {domain.chain_id}"
         yield Finding("wrong-domain", book.key, to_text(chain.contract), sentence)
-    yield from _check_terms(book, terms)
-    market = book.parameters.market
-    last = book.key.delivery_start + market.window
+    yield from _check_terms(book, markets)
+    last = book.key.delivery_start + book.market.window
     facts = [witnessed.fact for witnessed in witnesses if isinstance(witnessed.fact, BatchSettled)]
     if (now is None or now > last) and not facts:
         yield Finding("not-on-chain", book.key, "", "the chain does not hold this session")
@@ -43,14 +43,14 @@ def check_settled(
             yield Finding("twice-on-chain", book.key, hexed(witnessed.tx_hash), f"part {fact.part} was settled before")
         seen.add(fact.part)
         at = chain.block_times.get(witnessed.block_number)
-        closure = market.gate_closure(book.key.delivery_start)
+        closure = book.gate_closure
         if at is not None and at < closure:
             yield Finding("settled-early", book.key, hexed(witnessed.tx_hash), f"at {at}, the gate closed at {closure}")
         if at is not None and at > last:
             yield Finding("settled-late", book.key, hexed(witnessed.tx_hash), f"at {at}, the window ended at {last}")
-        if fact.parameters != book.parameters.hash():
+        if fact.parameters != book.rules.hash():
             sentence = f"the chain holds {hexed(fact.parameters)} as the hash of the parameters"
-            yield Finding("parameters-hash", book.key, hexed(book.parameters.hash()), sentence)
+            yield Finding("parameters-hash", book.key, hexed(book.rules.hash()), sentence)
         if fact.order_root != order_root:
             sentence = f"the chain holds the order root {hexed(fact.order_root)}"
             yield Finding("order-root", book.key, hexed(order_root), sentence)
@@ -109,28 +109,46 @@ def _difference(calldata: bytes | None, batch: Batch) -> str | None:
         sent, own = decode(calldata), decode(expected)
     except CalldataMalformed as error:
         return f"the calldata cannot be read: {error}"
-    fields = ("market", "product", "delivery_start", "part", "parts", "order_root", "parameters", "orders", "trades")
-    return (
-        f"the transaction has other {', '.join(name for name in fields if getattr(sent, name) != getattr(own, name))}"
-    )
+    names = (field.name for field in fields(SettleCall))
+    return f"the transaction has other {', '.join(name for name in names if getattr(sent, name) != getattr(own, name))}"
 
 
-def _check_terms(book: Book, terms: MarketOpened | None) -> Iterator[Finding]:
-    market = book.parameters.market
+def _check_terms(book: Book, markets: Mapping[int, MarketOpened]) -> Iterator[Finding]:
+    """Yield where the chain has other terms of the market, or of a node of its tree, than the rules."""
+    market, rules = book.market, book.rules
+    root = rules.tree.root.number
+    terms = markets.get(market.number)
     if terms is None:
         yield Finding("terms", book.key, "", f"the chain has no market {market.number}")
-        return
-    for name, there, here in (
-        ("period", terms.period, market.period),
-        ("lead", terms.lead, market.lead),
-        ("window", terms.window, market.window),
-        ("fee account", terms.fee_account, market.fee_account),
-        ("promise of one rate", terms.uniform, market.mechanism.is_uniform),
-    ):
+    else:
+        yield from _differing(
+            book,
+            f"market {market.number}",
+            ("period", terms.period, market.period),
+            ("lead", terms.lead, market.lead),
+            ("window", terms.window, market.window),
+            ("tree", terms.tree, root),
+        )
+    for node in rules.tree.nodes:
+        opened = markets.get(node.number)
+        if opened is None:
+            yield Finding("terms", book.key, "", f"the chain has no node {node.number}")
+            continue
+        yield from _differing(
+            book,
+            f"node {node.number}",
+            ("tree", opened.tree, root),
+            ("fee account", opened.fee_account, node.fee_account),
+            ("fee cap", opened.fee_cap, node.fee_cap),
+            ("promise of one rate", opened.uniform, rules.is_uniform(node.number)),
+        )
+
+
+def _differing(book: Book, what: str, *terms: tuple[str, object, object]) -> Iterator[Finding]:
+    for name, there, here in terms:
         if there != here:
-            yield Finding("terms", book.key, "", f"the {name} is {there} on the chain, and {here} in the parameters")
-    if market.fee > terms.fee_cap:
-        yield Finding("terms", book.key, "", f"the fee is {market.fee} µ/kWh, the chain allows {terms.fee_cap}")
+            sentence = f"the {name} of {what} is {there} on the chain, and {here} in the rules"
+            yield Finding("terms", book.key, "", sentence)
 
 
 class Replay:
@@ -185,5 +203,6 @@ def _credited(witnessed: Witnessed, batch: Batch | None, state: ChainState) -> s
     if batch is None:
         return set()
     assets = [state.registry.asset_by_number(sealed.asset) for sealed in batch.orders]
-    terms = state.markets[batch.session.market]
-    return {terms.fee_account, *(asset.account for asset in assets if asset is not None)}
+    nodes = {share.node for trade in batch.trades for share in trade.fees.shares}
+    fee_accounts = {state.markets[node].fee_account for node in nodes}
+    return {*fee_accounts, *(asset.account for asset in assets if asset is not None)}

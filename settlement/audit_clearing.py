@@ -5,25 +5,30 @@ from collections.abc import Iterator
 from exchange.book import Book
 from exchange.clear import clear
 from exchange.clearing import Clearing, OwnUse
+from exchange.delivery import Mechanism
 from exchange.documents import hexed
 from exchange.events import OrderAccepted
 from exchange.order import Side
 from exchange.resting import Resting
 from exchange.trade import Trade
+from exchange.tree import Tree
 from settlement.findings import Finding
 
 
-def check_clearing(book: Book) -> Iterator[Finding]:
-    """Yield where the book's clearing is not the one that its orders and parameters give."""
-    closure = book.parameters.market.gate_closure(book.key.delivery_start)
-    if book.cleared.parameters != book.parameters.hash():
-        sentence = f"the parameters in the book have the hash {hexed(book.parameters.hash())}"
+def check_clearing(book: Book, tree: Tree) -> Iterator[Finding]:
+    """Yield where the book's clearing is not the one that its orders and rules give.
+
+    `tree` is that of the rules with what could still cross its boundaries when the session was cleared.
+    """
+    closure = book.gate_closure
+    if book.cleared.parameters != book.rules.hash():
+        sentence = f"the rules in the book have the hash {hexed(book.rules.hash())}"
         yield Finding("parameters-hash", book.key, hexed(book.cleared.parameters), sentence)
     if book.cleared.at < closure:
         yield Finding("cleared-early", book.key, "", f"cleared at {book.cleared.at}, the gate closed at {closure}")
     yield from _check_trades(book)
-    market = book.parameters.market
-    again = clear(_resting(book), session=book.key, fee=market.fee, mechanism=market.mechanism)
+    yield from _check_limits(book, tree)
+    again = clear(_resting(book), session=book.key, tree=tree, mechanism=book.market.mechanism)
     yield from _compare(book, book.cleared.clearing, again)
 
 
@@ -36,8 +41,8 @@ def _resting(book: Book) -> list[Resting]:
         order = accepted.signed.order
         digest = order.digest(separator)
         if order.session == book.key and accepted.digest not in gone and digest not in resting:
-            home = book.parameters.home_of(order.asset)
-            resting[digest] = Resting(order, digest, accepted.receipt.sequence, accepted.account, home)
+            home, node = book.rules.home_of(order.asset), book.rules.node_of(order.asset)
+            resting[digest] = Resting(order, digest, accepted.receipt.sequence, accepted.account, home, node)
     return list(resting.values())
 
 
@@ -58,6 +63,9 @@ def _compare(book: Book, said: Clearing, again: Clearing) -> Iterator[Finding]:
         )
     if set(said.own_uses) == set(again.own_uses) and said.own_uses != again.own_uses:
         yield Finding("clearing-own-use", book.key, "", "the own energy is not listed in order, once each")
+    for name, in_book, cleared in (("nodes", said.nodes, again.nodes), ("held", said.held, again.held)):
+        if in_book != cleared:
+            yield Finding("clearing-nodes", book.key, "", f"clearing again gives other {name} than the book lists")
     if said.lapsed != again.lapsed:
         sentence = f"clearing again lets {len(again.lapsed)} orders lapse, the book {len(said.lapsed)}, or others"
         yield Finding("clearing-lapsed", book.key, "", sentence)
@@ -77,9 +85,6 @@ def _check_trades(book: Book) -> Iterator[Finding]:
                 left[digest] -= use.energy
     for trade in book.cleared.clearing.trades:
         subject = hexed(trade.leaf())
-        if trade.fee_rate != book.parameters.market.fee:
-            sentence = f"the fee is {trade.fee_rate} µ/kWh, the market's {book.parameters.market.fee}"
-            yield Finding("trade-fee", book.key, subject, sentence)
         unknown = [digest for digest in (trade.bid, trade.offer) if digest not in orders]
         for digest in unknown:
             yield Finding("trade-unknown-order", book.key, subject, f"no order {hexed(digest)} stands in the book")
@@ -89,10 +94,48 @@ def _check_trades(book: Book) -> Iterator[Finding]:
         left[trade.offer] -= trade.energy
         for sentence in _beyond(trade, orders[trade.bid], orders[trade.offer]):
             yield Finding("trade-beyond-limit", book.key, subject, sentence)
+        for sentence in _wrong_fees(trade, orders[trade.bid], orders[trade.offer], book):
+            yield Finding("trade-fee", book.key, subject, sentence)
     for digest, energy in left.items():
         if energy < 0:
             sentence = f"{-energy} Wh more were matched than the order is for"
             yield Finding("trade-beyond-limit", book.key, hexed(digest), sentence)
+
+
+def _wrong_fees(trade: Trade, bid: OrderAccepted, offer: OrderAccepted, book: Book) -> Iterator[str]:
+    """Say where the nodes on the way take something else than the rules say, each once."""
+    rules = book.rules
+    seller, buyer = rules.node_of(offer.signed.order.asset), rules.node_of(bid.signed.order.asset)
+    if trade.fees.top != rules.tree.top(seller, buyer):
+        yield f"it was made at node {trade.fees.top}, the way from {seller} to {buyer} leads over another"
+    taken = {share.node: share.rate for share in trade.fees.shares}
+    due = {share.node: share.rate for share in rules.tree.shares(seller, buyer, trade.rate)}
+    more = book.market.mechanism is Mechanism.NETWORK  # rents of full boundaries come on top: clearing again has them
+    for node in sorted({*taken, *due}):
+        fee, own = taken.get(node, 0), due.get(node, 0)
+        if fee != own and not (more and fee > own and node in rules.tree.path(seller, buyer)):
+            yield f"node {node} takes {fee} µ/kWh, and {own} would be its fee"
+
+
+def _check_limits(book: Book, tree: Tree) -> Iterator[Finding]:
+    """Yield nodes over whose boundary more went than they let through."""
+    crossed: dict[int, list[int]] = {}
+    nodes = {accepted.digest: book.rules.node_of(accepted.signed.order.asset) for accepted in book.orders}
+    for trade in book.cleared.clearing.trades:
+        for way, digest in enumerate((trade.bid, trade.offer)):
+            if digest not in nodes:
+                continue
+            for number in tree.way_up(nodes[digest]):
+                if number == trade.fees.top:
+                    break
+                crossed.setdefault(number, [0, 0])[way] += trade.energy
+    for number, ways in sorted(crossed.items()):
+        for what, energy, limit in zip(
+            ("in", "out"), ways, (tree[number].import_limit, tree[number].export_limit), strict=True
+        ):
+            if limit is not None and energy > limit:
+                sentence = f"{energy} Wh went {what}, and the node lets {limit} Wh through"
+                yield Finding("node-limit", book.key, str(number), sentence)
 
 
 def _beyond(trade: Trade, bid: OrderAccepted, offer: OrderAccepted) -> Iterator[str]:

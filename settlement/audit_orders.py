@@ -102,8 +102,8 @@ def _check_names(
 def _check_rules(book: Book, accepted: OrderAccepted) -> Iterator[Finding]:
     """Yield where the order breaks a rule that needs no registry."""
     try:
-        check_market(accepted.signed.order, book.parameters)
-        check_terms(accepted.signed.order, book.parameters, accepted.receipt.received_at)
+        check_market(accepted.signed.order, book.rules)
+        check_terms(accepted.signed.order, book.rules, accepted.receipt.received_at)
     except OrderRejected as refusal:
         yield _of(book, accepted, "admission", f"it should have been refused as {refusal.code}: {refusal}")
 
@@ -148,7 +148,7 @@ def _check_exclusions(book: Book, taken_back: dict[bytes, OrderCancelled]) -> It
 
 def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> Iterator[Finding]:
     """Yield orders that crossed an order of their own account that certainly still stood when they came."""
-    home_of, fee = book.parameters.home_of, book.parameters.market.fee
+    home_of, node_of, tree = book.rules.home_of, book.rules.node_of, book.rules.tree
     standing: dict[int, list[OrderAccepted]] = {}
     for accepted in sorted(book.orders, key=lambda accepted: accepted.receipt.sequence):
         order = accepted.signed.order
@@ -158,10 +158,11 @@ def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> 
             if gone is not None and gone.at <= accepted.receipt.received_at:
                 continue
             rest = other.signed.order
-            if rest.side is order.side or home_of(rest.asset) == home_of(order.asset):
+            at_home = (node_of(rest.asset), home_of(rest.asset)) == (node_of(order.asset), home_of(order.asset))
+            if rest.side is order.side or at_home:
                 continue
             bid, offer = (order, rest) if order.side is Side.BID else (rest, order)
-            if bid.limit - fee >= offer.limit:
+            if tree.agree(bid.limit, offer.limit, node_of(offer.asset), node_of(bid.asset)):
                 yield _of(book, accepted, "own-crossing", f"it crosses the account's own order {hexed(other.digest)}")
         earlier.append(accepted)
 
@@ -178,7 +179,7 @@ def _check_cancellations(book: Book, authority: Authority, separator: bytes) -> 
             yield _of(book, cancellation, "cancellation", "the order was cancelled before")
         seen.add(cancellation.digest)
         try:
-            check_gate(book.parameters.market, book.key.delivery_start, cancellation.at)
+            check_gate(book.market, book.key.delivery_start, cancellation.at)
         except OrderRejected as refusal:
             yield _of(book, cancellation, "cancellation", f"the order was cancelled outside the gate: {refusal}")
         if cancellation.at < accepted.receipt.received_at:

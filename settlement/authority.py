@@ -70,7 +70,7 @@ def _moments(books: Sequence[Book], chain: ChainView) -> Iterator[tuple[int, int
     for position, witnessed in enumerate(chain.facts):
         if isinstance(witnessed.fact, BatchSettled):
             first.setdefault(witnessed.fact.session, position)
-    closures = [book.parameters.market.gate_closure(book.key.delivery_start) for book in books]
+    closures = [book.gate_closure for book in books]
     times, position = chain.times(), 0
     for index in sorted(range(len(books)), key=closures.__getitem__):
         if times is not None:
@@ -82,6 +82,6 @@ def _moments(books: Sequence[Book], chain: ChainView) -> Iterator[tuple[int, int
 
 def _verdict(registry: Registry, book: Book, accepted: OrderAccepted, signer: Address) -> Verdict:
     try:
-        return judge(accepted.signed.order, signer, book.parameters, registry, number=accepted.asset)
+        return judge(accepted.signed.order, signer, book.rules, registry, number=accepted.asset)
     except AuthorityRefused as refusal:
         return refusal

@@ -1,18 +1,21 @@
 """What an account bought, sold, used itself, paid in and took out: one line each, with the evidence to look up.
 
 Amounts are signed from the account's side: what it gets is positive, what it pays negative. A line's reference is the
-leaf of a trade, the digest of a bid whose own energy was used, or the hash of a transaction.
+leaf of a trade, the digest of a bid whose own energy was used, or the hash of a transaction. Of a trade's fees each
+node has a line in the statement of its fee account; one account may be that of several nodes.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from exchange.book import Book
 from exchange.clearing import OwnUse
 from exchange.delivery import SessionKey
+from exchange.parameters import Parameters
 from exchange.trade import Trade
-from exchange.units import MicroPerKwh, Nano, Wh
+from exchange.tree import FeeShare
+from exchange.units import MicroPerKwh, Nano, Wh, amount
 from settlement.facts import Deposited, Withdrawn, Witnessed
 
 
@@ -29,7 +32,11 @@ class LineKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of a statement. `at` is the delivery start, or the block time of a movement of tokens."""
+    """One line of a statement. `at` is the delivery start, or the block time of a movement of tokens.
+
+    `fee_rate` is what all nodes took of a trade together, and in a line about a fee what this node took. `fees` says it
+    by node, in what was bought and in a fee; it is empty elsewhere.
+    """
 
     kind: LineKind
     at: int
@@ -39,11 +46,21 @@ class Line:
     rate: MicroPerKwh | None
     fee_rate: MicroPerKwh | None
     amount: Nano
+    fees: tuple[FeeShare, ...] = ()
+
+    @property
+    def node(self) -> int | None:
+        """The number of the node whose fee the line is about, if it is about one."""
+        return self.fees[0].node if self.kind is LineKind.FEE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The sums of a statement: energies in Wh, amounts in nano, each without sign but for `balance`."""
+    """The sums of a statement: energies in Wh, amounts in nano, each without sign but for `balance`.
+
+    `fees` is what was paid to nodes, as a part of `paid`, and `fees_by_node` what to which, by ascending number;
+    `income_by_node` is what of `earned` were fees. Neither names a node that got nothing.
+    """
 
     bought: Wh
     sold: Wh
@@ -51,6 +68,8 @@ class Totals:
     paid: Nano
     earned: Nano
     fees: Nano
+    fees_by_node: Mapping[int, Nano]
+    income_by_node: Mapping[int, Nano]
     deposited: Nano
     withdrawn: Nano
     balance: Nano
@@ -72,9 +91,9 @@ class Statements:
         clearing, start = book.cleared.clearing, book.key.delivery_start
         number = book.key.number  # one value for all lines: there are millions of them
         account_of = {order.digest: order.account for order in book.orders}
-        fee_account = book.parameters.market.fee_account
+        payees = fee_accounts(book.parameters)
         for trade in clearing.trades:
-            for account, line in _of_trade(trade, number, account_of[trade.bid], account_of[trade.offer], fee_account):
+            for account, line in _of_trade(trade, number, account_of[trade.bid], account_of[trade.offer], payees):
                 self._add(account, line)
         for use in clearing.own_uses:
             self._add(account_of[use.bid], _of_use(use, number, start))
@@ -114,48 +133,70 @@ def totals(lines: Iterable[Line]) -> Totals:
     """Return the sums of some lines."""
     energy = dict.fromkeys(LineKind, 0)
     money = dict.fromkeys(LineKind, 0)
-    fees = 0
+    fees: dict[int, int] = {}
+    income: dict[int, int] = {}
     for line in lines:
         energy[line.kind] += line.energy
         money[line.kind] += line.amount
-        if line.kind is LineKind.BOUGHT and line.fee_rate:
-            fees += line.energy * line.fee_rate
+        if line.kind is LineKind.BOUGHT:
+            for share in line.fees:
+                fees[share.node] = fees.get(share.node, 0) + amount(line.energy, share.rate)
+        elif line.node is not None:
+            income[line.node] = income.get(line.node, 0) + line.amount
     return Totals(
         bought=Wh(energy[LineKind.BOUGHT]),
         sold=Wh(energy[LineKind.SOLD]),
         own_use=Wh(energy[LineKind.OWN_USE]),
         paid=Nano(-money[LineKind.BOUGHT]),
         earned=Nano(money[LineKind.SOLD] + money[LineKind.FEE]),
-        fees=Nano(fees),
+        fees=Nano(sum(fees.values())),
+        fees_by_node=_by_node(fees),
+        income_by_node=_by_node(income),
         deposited=Nano(money[LineKind.DEPOSIT]),
         withdrawn=Nano(-money[LineKind.WITHDRAWAL]),
         balance=Nano(sum(money.values())),
     )
 
 
+def _by_node(sums: Mapping[int, int]) -> dict[int, Nano]:
+    return {node: Nano(money) for node, money in sorted(sums.items()) if money}
+
+
+def fee_accounts(parameters: Parameters) -> dict[int, int]:
+    """Return the account that gets the fees of each node, by the node's number."""
+    return {node.number: node.fee_account for node in parameters.tree.nodes}
+
+
 def past_lines(
     account: int,
     trades: Iterable[tuple[Trade, int, int]],
     own_uses: Iterable[tuple[SessionKey, OwnUse]],
-    fee_account: int,
+    payees: Mapping[int, int],
 ) -> Iterator[Line]:
-    """Yield an account's lines of trades, each with its buyer and its seller, and of its own uses."""
+    """Yield an account's lines of trades, each with its buyer and its seller, and of its own uses.
+
+    `payees` names the fee account of each node that took a fee of the trades.
+    """
     for trade, buyer, seller in trades:
-        for whose, line in _of_trade(trade, trade.session.number, buyer, seller, fee_account):
+        for whose, line in _of_trade(trade, trade.session.number, buyer, seller, payees):
             if whose == account:
                 yield line
     for key, use in own_uses:
         yield _of_use(use, key.number, key.delivery_start)
 
 
-def _of_trade(trade: Trade, session: int, buyer: int, seller: int, fee_account: int) -> Iterator[tuple[int, Line]]:
-    yield buyer, _side_of(LineKind.BOUGHT, trade, session, Nano(-trade.cost))
-    yield seller, _side_of(LineKind.SOLD, trade, session, trade.value)
-    if trade.fee:
-        yield fee_account, _side_of(LineKind.FEE, trade, session, trade.fee)
+def _of_trade(
+    trade: Trade, session: int, buyer: int, seller: int, payees: Mapping[int, int]
+) -> Iterator[tuple[int, Line]]:
+    yield buyer, _side_of(LineKind.BOUGHT, trade, session, Nano(-trade.cost), trade.fees.shares)
+    yield seller, _side_of(LineKind.SOLD, trade, session, trade.value, ())
+    for share in trade.fees.shares:
+        if share.rate:
+            got = amount(trade.energy, share.rate)
+            yield payees[share.node], _side_of(LineKind.FEE, trade, session, got, (share,))
 
 
-def _side_of(kind: LineKind, trade: Trade, session: int, amount: Nano) -> Line:
+def _side_of(kind: LineKind, trade: Trade, session: int, amount: Nano, fees: tuple[FeeShare, ...]) -> Line:
     return Line(
         kind=kind,
         at=trade.session.delivery_start,
@@ -163,8 +204,9 @@ def _side_of(kind: LineKind, trade: Trade, session: int, amount: Nano) -> Line:
         reference=trade.leaf(),
         energy=trade.energy if kind is not LineKind.FEE else Wh(0),
         rate=trade.rate,
-        fee_rate=trade.fee_rate,
+        fee_rate=trade.fee_rate if kind is not LineKind.FEE else fees[0].rate,
         amount=amount,
+        fees=fees,
     )
 
 

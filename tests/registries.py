@@ -18,16 +18,20 @@ from tests.actors import Actor
 LABEL = "street"
 NAMESPACE_OWNER, COMMUNITY, CERTIFIER = Actor("namespace owner"), Actor("community operator"), Actor("certifier")
 EVER = (1 << 40) - 1
-ASSET_ROLE, BALANCING_ROLE = (role_node(role, LABEL) for role in (EnergyRole.ASSET, EnergyRole.BALANCING_PROVIDER))
-ROLES = RequiredRoles(asset=ASSET_ROLE, balancing=BALANCING_ROLE)
+GRID_OPERATOR = Actor("grid operator")
+ASSET_ROLE, BALANCING_ROLE, GRID_OPERATOR_ROLE = (
+    role_node(role, LABEL) for role in (EnergyRole.ASSET, EnergyRole.BALANCING_PROVIDER, EnergyRole.GRID_OPERATOR)
+)
+ROLES = RequiredRoles(asset=ASSET_ROLE, balancing=BALANCING_ROLE, grid_operator=GRID_OPERATOR_ROLE)
 
 
 def role_facts(at: int = 0, label: str = LABEL) -> Iterator[IdentityFact]:
-    """Every role of the field is defined; there is a community operator and a certifier, for ever."""
+    """Every role of the field is defined; there is a community operator, a certifier and a grid operator, for ever."""
     for role in RULES:
         yield definition(role, label, NAMESPACE_OWNER.address, at)
     yield claim(COMMUNITY.address, EnergyRole.COMMUNITY_OPERATOR, NAMESPACE_OWNER, at, label=label)
     yield claim(CERTIFIER.address, EnergyRole.CERTIFIER, COMMUNITY, at, label=label)
+    yield claim(GRID_OPERATOR.address, EnergyRole.GRID_OPERATOR, COMMUNITY, at, label=label)
 
 
 def claim(

@@ -3,8 +3,10 @@
 from hypothesis import strategies as st
 
 from exchange.delivery import Product, SessionKey
+from exchange.fee_row import FeeRow
 from exchange.order import Order, Side
 from exchange.resting import Resting
+from exchange.tree import FeeShare
 from exchange.units import MAX_ENERGY, MAX_RATE, MicroPerKwh, Wh
 from identity.address import Address
 from identity.hashing import keccak
@@ -21,6 +23,7 @@ addresses = st.binary(min_size=20, max_size=20).map(Address)
 energies = st.one_of(st.integers(1, 6), st.integers(1, MAX_ENERGY)).map(Wh)
 rates = st.one_of(st.integers(-4, 4), st.integers(-MAX_RATE - 1, MAX_RATE)).map(MicroPerKwh)
 fees = st.one_of(st.integers(0, 3), st.integers(0, 100_000)).map(MicroPerKwh)
+node_numbers = st.one_of(st.integers(1, 4), st.integers(1, (1 << 32) - 1))
 domains = st.builds(
     Domain,
     chain_id=st.integers(1, (1 << 256) - 1),
@@ -28,6 +31,26 @@ domains = st.builds(
     name=st.text(max_size=20),
     version=st.text(max_size=5),
 )
+
+
+def one_fee(node: int, rate: int) -> FeeRow:
+    """Return what one node alone takes of the trades that are made at it."""
+    return FeeRow((FeeShare(node, MicroPerKwh(rate)),), top=node)
+
+
+def fee_row(top: int, *shares: tuple[int, int]) -> FeeRow:
+    """Return a row of nodes, each with its rate; `top` is the number of one of them."""
+    return FeeRow(tuple(FeeShare(node, MicroPerKwh(rate)) for node, rate in shares), top)
+
+
+@st.composite
+def fee_rows(draw: st.DrawFn, *, nodes: st.SearchStrategy[int] = node_numbers, most: int = 5) -> FeeRow:
+    """Rows of up to `most` nodes, any of them the top; few numbers and rates, so that rows come twice."""
+    numbers = draw(st.lists(nodes, min_size=1, max_size=most, unique=True))
+    top = draw(st.sampled_from(numbers))
+    return FeeRow(
+        tuple(FeeShare(number, draw(fees if number == top else fees.filter(bool))) for number in numbers), top
+    )
 
 
 def orders(limit: st.SearchStrategy[MicroPerKwh] = rates) -> st.SearchStrategy[Order]:
@@ -56,8 +79,12 @@ def resting(
     account: int | None = None,
     home: str = "",
     session: SessionKey = SESSION,
+    node: int | None = None,
 ) -> Resting:
-    """Return an order as it stands in the book; without `account`, of an account that has no other order."""
+    """Return an order as it stands in the book; without `account`, of an account that has no other order.
+
+    Without `node` it hangs on the root, which has the number of the market.
+    """
     order = Order(
         asset=Address(keccak(f"asset {account} {home} {side}".encode())[:20]),
         market=session.market,
@@ -75,6 +102,7 @@ def resting(
         sequence=sequence,
         account=1_000 + sequence if account is None else account,
         home=home,
+        node=session.market if node is None else node,
     )
 
 

@@ -150,7 +150,7 @@ class Talks:
             salt = account["epoch"] << 32 | self._random_bits(32) if salt is None else salt
         except (KeyError, TypeError, IndexError, MalformedAddress) as error:
             raise AnswerMalformed(f"this account cannot be used: {error!r}") from error
-        market = meta.parameters.market
+        market = meta.parameters.spot
         return Order(
             asset=identity,
             market=market.number,

@@ -6,9 +6,11 @@ replayed, and one that is there otherwise than the journal has it is written ove
 process writes what it lets go of, and finds most of it there.
 """
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -18,9 +20,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from exchange.clearing import OwnUse
 from exchange.delivery import SessionKey
+from exchange.documents import fee_row
 from exchange.effects.archive_tables import ARCHIVE, ORDERS, OWN_USES, SESSIONS, TRADES
 from exchange.effects.trade_index import Place, TradeRecord
 from exchange.errors import ArchiveBroken
+from exchange.fee_row import FeeRow
 from exchange.held_session import Session
 from exchange.trade import Trade
 from exchange.units import Wh
@@ -31,6 +35,9 @@ _SIZE = 10
 """Bytes of a session's number."""
 
 _ENTRY_SIZE = 8
+
+_MOST_NODES = 64
+"""Of so many nodes the database looks for the fees; of more it gives every trade, and who asked leaves out the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,8 @@ class Archive:
                         "offer": trade.offer,
                         "energy": trade.energy,
                         "rate": trade.rate,
-                        "fee_rate": trade.fee_rate,
+                        "top": trade.fees.top,
+                        "fees": _text(trade.fees),
                         "buyer": accounts[trade.bid],
                         "seller": accounts[trade.offer],
                     }
@@ -208,12 +216,15 @@ class Archive:
         ordered = (places[place] for place in sorted(places))
         return [_record(row) for row in islice(ordered, limit)]
 
-    def of_account(self, account: int, begin: int, end: int, *, fees: bool) -> Settled:
+    def of_account(self, account: int, begin: int, end: int, *, nodes: Collection[int]) -> Settled:
         """Return what an account traded and used in deliveries from `begin` up to but without `end` (unix seconds).
 
-        With `fees` also every trade that paid the node's fee.
+        And every trade that one of `nodes` took a fee of; there may be others among them.
         """
-        sides = [TRADES.c.buyer == account, TRADES.c.seller == account, *([TRADES.c.fee_rate != 0] if fees else [])]
+        sides = [TRADES.c.buyer == account, TRADES.c.seller == account]
+        if nodes:
+            named = [TRADES.c.fees.contains(f"[{node},") for node in sorted(nodes)]
+            sides.append(or_(*named) if len(named) <= _MOST_NODES else true())
         during = and_(TRADES.c.delivery_start >= begin, TRADES.c.delivery_start < end)
         used = and_(OWN_USES.c.delivery_start >= begin, OWN_USES.c.delivery_start < end)
         with self._reading() as connection:
@@ -273,9 +284,18 @@ def _key(number: bytes) -> SessionKey:
 
 
 def _record(row: Sequence[Any]) -> TradeRecord:
-    leaf, session, _, _, bid, offer, energy, rate, fee_rate, buyer, seller = (
+    leaf, session, _, _, bid, offer, energy, rate, top, fees, buyer, seller = (
         row  # by place: names cost more than the rest
     )
-    trade = Trade(session=_key(session), bid=bid, offer=offer, energy=energy, rate=rate, fee_rate=fee_rate)
+    trade = Trade(session=_key(session), bid=bid, offer=offer, energy=energy, rate=rate, fees=_row(fees, top))
     object.__setattr__(trade, "_leaf", leaf)  # as it was worked out when it was written
     return TradeRecord(leaf=leaf, trade=trade, buyer=buyer, seller=seller)
+
+
+def _text(fees: FeeRow) -> str:
+    return json.dumps([[share.node, share.rate] for share in fees.shares], separators=(",", ":"))
+
+
+@lru_cache(maxsize=1 << 12)
+def _row(text: str, top: int) -> FeeRow:
+    return fee_row(tuple((node, rate) for node, rate in json.loads(text)), top)

@@ -6,7 +6,7 @@ ten bytes, which sort as the number does; neither database's integers hold it.
 
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from identity.effects.versioned import Versioned
 
@@ -51,7 +51,8 @@ TRADES = Table(
     _bytes("offer"),
     _whole("energy"),
     _whole("rate"),
-    _whole("fee_rate"),
+    _whole("top"),  # the number of the node where it was made
+    Column("fees", Text, nullable=False),  # JSON, from the seller to the buyer: [[node, rate], ...]
     _whole("buyer"),
     _whole("seller"),
 )
@@ -76,5 +77,5 @@ ARCHIVE = Versioned(
     metadata=METADATA,
     version_table="archive_version",
     versions=Path(__file__).with_name("archive_versions"),
-    head="0001",
+    head="0002",
 )

@@ -244,7 +244,7 @@ class Desk:
 
     def book(self, key: SessionKey) -> Book:
         """Return the published book of a cleared session; refuses an unknown session and one not cleared yet."""
-        return self.look(lambda market, _: book_of(market.session(key), market.parameters))
+        return self.look(lambda market, _: book_of(market.session(key), market.rulebook))
 
     @property
     def archive(self) -> Archive | None:

@@ -1,5 +1,6 @@
 """Trades wherever they are: those of the sessions that a desk holds, and of those that it has let go of."""
 
+from collections.abc import Collection
 from itertools import islice
 
 from exchange.delivery import SessionKey
@@ -35,11 +36,11 @@ def list_trades(
     return [places[place] for place in sorted(places)[:limit]]
 
 
-def settled_with(desk: Desk, account: int, begin: int, end: int, *, fees: bool) -> Settled:
+def settled_with(desk: Desk, account: int, begin: int, end: int, *, nodes: Collection[int]) -> Settled:
     """Return what an account traded and used in sessions that were let go of, by delivery start in unix seconds.
 
-    With `fees` also every trade that paid the node's fee.
+    And every trade that one of `nodes` took a fee of; there may be others among them.
     """
     if desk.archive is None:
         return Settled((), ())
-    return desk.archive.of_account(account, begin, end, fees=fees)
+    return desk.archive.of_account(account, begin, end, nodes=nodes)

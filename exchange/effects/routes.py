@@ -64,7 +64,7 @@ def meta_router(desk: Desk, *, name: str, version: str) -> APIRouter:
             "parameters_hash": hexed(parameters.hash()),
             "receipts": to_text(parameters.receipts),
             "most_orders_at_once": MOST_ORDERS_AT_ONCE,
-            "open_deliveries": list(parameters.market.open_deliveries(now)),
+            "open_deliveries": list(parameters.spot.open_deliveries(now)),
         }
 
     return router

@@ -203,8 +203,15 @@ class OrderOut(OrderTaken):
     outcome: OutcomeOut | None = Field(description="none until the session is cleared")
 
 
+class FeeShareOut(BaseModel):
+    """What one node takes for each kWh: its fee and any congestion rent together."""
+
+    node: int = Field(description="the node's number")
+    rate_micro_per_kwh: int
+
+
 class TradeOut(BaseModel):
-    """A trade: the seller gets the value, the node the fee, the buyer pays both."""
+    """A trade: the seller gets the value, the nodes on the way the fee, the buyer pays both."""
 
     leaf: HashText = Field(description="the trade's name: its leaf in the tree whose root is on the chain")
     session: int
@@ -216,7 +223,11 @@ class TradeOut(BaseModel):
     seller: int = Field(description="the number of the selling account")
     energy_wh: int
     rate_micro_per_kwh: int
-    fee_rate_micro_per_kwh: int
+    fee_rate_micro_per_kwh: int = Field(description="what all nodes on the way take together")
+    fees: list[FeeShareOut] = Field(
+        description="what each node takes, from the seller to the buyer; who takes nothing is left out, but for the top"
+    )
+    top: int = Field(description="the node where the trade was made: the deepest above both, and among `fees`")
     value_nano: int
     fee_nano: int
     cost_nano: int
@@ -236,7 +247,7 @@ class SessionSummary(BaseModel):
     name: str
     market: int
     product: str
-    mechanism: Literal["pay-as-offer", "pay-as-bid", "pay-as-clear"]
+    mechanism: Literal["pay-as-offer", "pay-as-bid", "pay-as-clear", "network"]
     delivery_start: int
     delivery_end: int
     gate_opening: int

@@ -52,7 +52,7 @@ def session_router(desk: Desk, *, settlement_of: SettlementOf, reads: Reads) -> 
             while position < len(keys) and len(found) <= limit:
                 session = market.summary(keys[position])
                 if state is None or session.state is state:
-                    found.append(summary_document(session, market.parameters.market))
+                    found.append(summary_document(session, market.parameters.market_of(session.key.market)))
                 position += 1
             return found
 
@@ -71,7 +71,7 @@ def session_router(desk: Desk, *, settlement_of: SettlementOf, reads: Reads) -> 
         key = read_session_name(session)
 
         def copy(market: Market, _: TradeIndex) -> tuple[Session, Parameters]:
-            return replace(market.session(key)), market.parameters
+            return replace(market.session(key)), market.rulebook.rules(key)
 
         copied, parameters = desk.look(copy)
         wanted = copied.cleared is not None and reads.may(request, curves_item(key))

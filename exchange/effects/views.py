@@ -21,7 +21,7 @@ from exchange.market import Market, resting_order
 from exchange.order import Side
 from exchange.parameters import Parameters
 from exchange.resting import Resting
-from exchange.units import per_kwh
+from exchange.units import amount, per_kwh
 
 Document = dict[str, Any]
 
@@ -49,8 +49,8 @@ class OrderView:
         return why(
             resting_order(self.accepted, self.parameters),
             cleared.clearing,
-            self.parameters.market.fee,
-            mechanism=self.parameters.market.mechanism,
+            self.parameters.tree,
+            mechanism=self.parameters.market_of(self.session.key.market).mechanism,
             cancelled=self.cancelled is not None,
             excluded=dict(cleared.excluded).get(self.accepted.digest),
         )
@@ -75,7 +75,7 @@ def view_order(market: Market, digest: bytes) -> OrderView:
         accepted=session.orders[digest],
         cancelled=session.cancelled.get(digest),
         session=replace(session),
-        parameters=market.parameters,
+        parameters=market.rulebook.rules(session.key),
         trades=traded,
     )
 
@@ -141,6 +141,7 @@ def trade_document(record: TradeRecord) -> Document:
         "session_name": str(trade.session),
         "delivery_start": trade.session.delivery_start,
         **trade_to_document(trade),
+        "fee_rate_micro_per_kwh": trade.fee_rate,
         "buyer": record.buyer,
         "seller": record.seller,
         "value_nano": trade.value,
@@ -197,7 +198,7 @@ def session_document(
 
     `session` is a copy; the orders of a cleared session no longer change, those of an open one are not looked at.
     """
-    document = summary_document(session.summary(), parameters.market)
+    document = summary_document(session.summary(), parameters.market_of(session.key.market))
     cleared = session.cleared
     document |= {"book": None, "clearing": None, "settlement": settlement}
     if cleared is not None:
@@ -218,6 +219,7 @@ def session_document(
             "own_use_wh": sum(use.energy for use in clearing.own_uses),
             "value_nano": clearing.value,
             "fee_nano": sum(trade.fee for trade in clearing.trades),
+            "fees_by_node": _fees_by_node(clearing) if curves else None,  # a node may be one home
             "trades": len(clearing.trades),
             "excluded": [{"order": hexed(digest), "code": code} for digest, code in cleared.excluded]
             if curves
@@ -226,6 +228,15 @@ def session_document(
             "parameters": hexed(cleared.parameters),
         }
     return document
+
+
+def _fees_by_node(clearing: Clearing) -> list[Document]:
+    """Return what each node got of a session, by number; one that got nothing is left out."""
+    fees: dict[int, int] = {}
+    for trade in clearing.trades:
+        for share in trade.fees.shares:
+            fees[share.node] = fees.get(share.node, 0) + amount(trade.energy, share.rate)
+    return [{"node": node, "fee_nano": fee} for node, fee in sorted(fees.items()) if fee]
 
 
 def _nameless(entries: list[Resting], side: Side, clearing: Clearing) -> list[Document]:

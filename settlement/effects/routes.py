@@ -1,13 +1,13 @@
 """The settlement over HTTP: batches, proofs, accounts and their statements."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from exchange.book import Book
 from exchange.delivery import SessionKey
-from exchange.documents import hexed
+from exchange.documents import hexed, share_to_document
 from exchange.units import Nano
 from identity.access import Item, account_scope, session_scope
 from identity.access_errors import NotGranted
@@ -173,6 +173,8 @@ def settlement_router(
                 "paid_nano": sums.paid,
                 "earned_nano": sums.earned,
                 "fees_nano": sums.fees,
+                "fees_by_node": _by_node(sums.fees_by_node),
+                "income_by_node": _by_node(sums.income_by_node),
                 "deposited_nano": sums.deposited,
                 "withdrawn_nano": sums.withdrawn,
                 "balance_nano": sums.balance,
@@ -241,8 +243,14 @@ def line_document(line: Line, link: Link | None = None) -> Document:
         "energy_wh": line.energy,
         "rate_micro_per_kwh": line.rate,
         "fee_rate_micro_per_kwh": line.fee_rate,
+        "fees": [share_to_document(share) for share in line.fees],
+        "node": line.node,
         "amount_nano": line.amount,
     }
+
+
+def _by_node(sums: Mapping[int, Nano]) -> list[Document]:
+    return [{"node": node, "fee_nano": fee} for node, fee in sums.items()]
 
 
 def _place(store: Store, batch: Batch) -> tuple[bytes, int]:

@@ -64,7 +64,10 @@ def cut_from_the_last_clearing(documents):
 ENTRIES = {
     "the energy of a trade": (field(cleared, "clearing", "trades", 0, "energy_wh", to=add(1)), "trade-root"),
     "the rate of a trade": (field(cleared, "clearing", "trades", 0, "rate_micro_per_kwh", to=add(1)), "trade-root"),
-    "the fee of a trade": (field(cleared, "clearing", "trades", 0, "fee_rate_micro_per_kwh", to=add(1)), "trade-fee"),
+    "the fee of a trade": (
+        field(cleared, "clearing", "trades", 0, "fees", 0, "rate_micro_per_kwh", to=add(1)),
+        "trade-fee",
+    ),
     "the bid of a trade": (field(cleared, "clearing", "trades", 0, "bid", to=flip_hex), "trade-unknown-order"),
     "the offer of a trade": (field(cleared, "clearing", "trades", 0, "offer", to=flip_hex), "trade-unknown-order"),
     "a trade left out": (field(cleared, "clearing", "trades", to=lambda trades: trades[1:]), "clearing-trades"),

@@ -8,6 +8,7 @@ from exchange.market import Market
 from exchange.order import NO_PREFERENCES, Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt, sign_receipts
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.facts import AccountOpened
@@ -26,21 +27,19 @@ from tests.actors import (
     UTILITY,
     Actor,
 )
-from tests.registries import ROLES, asset_facts, delegation, role_facts
+from tests.registries import GRID_OPERATOR, ROLES, asset_facts, delegation, role_facts
 
 START = 1_800_000_000
 DOMAIN = Domain(31_337, CONTRACT.address)
 SEPARATOR = DOMAIN.separator()
 TERMS = Terms(
     number=1,
-    node="street",
     period=900,
     opening=86_400,
     lead=300,
     window=86_400,
-    fee=MicroPerKwh(10_000),
-    fee_account=9,
 )
+TREE = Tree.of_one(1, fee=10_000, fee_account=9, operator=GRID_OPERATOR.address)
 OPENING, CLOSURE = TERMS.gate_opening(START), TERMS.gate_closure(START)
 SESSION = TERMS.session(START)
 FAR = START + 1_000_000
@@ -55,7 +54,8 @@ PARAMETERS = Parameters(
     community="The Street",
     currency="EUR",
     domain=DOMAIN,
-    market=TERMS,
+    markets=(TERMS,),
+    tree=TREE,
     receipts=OPERATOR.address,
     homes=tuple(sorted([(HOUSE, "house"), (BARN, "barn")])),
     least_energy=Wh(10),

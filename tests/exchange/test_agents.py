@@ -13,13 +13,12 @@ from exchange.order import Side
 from exchange.resting import Resting
 from exchange.units import MicroPerKwh, Nano, Wh
 from tests.actors import CONSUMER, PRODUCER, UTILITY
+from tests.exchange.trees import one_node
 from tests.strategies import SEPARATOR, SESSION
 
 FEE = MicroPerKwh(5_000)
 OUTSIDE = Alternative(sell=MicroPerKwh(300_000), buy=MicroPerKwh(80_000))
-MARKET = Market(
-    number=SESSION.market, node="street", period=900, opening=3_600, lead=300, window=7_200, fee=FEE, fee_account=1
-)
+MARKET = Market(number=SESSION.market, period=900, opening=3_600, lead=300, window=7_200)
 START = SESSION.delivery_start
 
 
@@ -52,7 +51,7 @@ def test_without_a_market_one_pays_the_utility_and_the_fee_and_is_paid_what_it_p
 
 
 def resting(order, sequence, account, home=""):
-    return Resting(order, order.digest(SEPARATOR), sequence, account, home)
+    return Resting(order, order.digest(SEPARATOR), sequence, account, home, SESSION.market)
 
 
 @pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))
@@ -65,7 +64,7 @@ def test_nobody_is_worse_off_than_without_the_market(mechanism, drawn, fed_in):
         resting(supply(UTILITY.address, Wh(5_000), MARKET, START, OUTSIDE, salt=0), 3, 4, "grid in"),
         resting(take_up(UTILITY.address, Wh(5_000), MARKET, START, OUTSIDE, salt=1), 4, 4, "grid out"),
     ]
-    trades = clear(orders, session=SESSION, fee=FEE, mechanism=mechanism).trades
+    trades = clear(orders, session=SESSION, tree=one_node(FEE), mechanism=mechanism).trades
     bid, offer = orders[0].digest, orders[1].digest
     paid = [trade for trade in trades if trade.bid == bid]
     earned = [trade for trade in trades if trade.offer == offer]

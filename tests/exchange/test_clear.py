@@ -14,6 +14,7 @@ from exchange.delivery import Mechanism, Product, SessionKey
 from exchange.documents import clearing_to_document
 from exchange.order import Side
 from exchange.own_energy import own_use
+from tests.exchange.trees import one_node
 from tests.exchange.reference_auction import Row, most_energy
 from tests.strategies import SESSION, books, fees, resting
 
@@ -45,7 +46,7 @@ def inside(entry: Resting, rate: int, fee: int) -> int:
 @given(books(), fees)
 def test_nobody_pays_or_gets_beyond_the_limit(mechanism, book, fee):
     by_name = {entry.digest: entry.order for entry in book}
-    for trade in clear(book, session=SESSION, fee=fee, mechanism=mechanism).trades:
+    for trade in clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism).trades:
         bid, offer = by_name[trade.bid], by_name[trade.offer]
         assert (bid.side, offer.side) == (BID, OFFER)
         assert trade.rate + trade.fee_rate <= bid.limit
@@ -56,7 +57,7 @@ def test_nobody_pays_or_gets_beyond_the_limit(mechanism, book, fee):
 
 @given(books(), fees)
 def test_every_trade_has_the_one_rate_and_the_fee_of_the_node(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+    clearing = clear(book, session=SESSION, tree=one_node(fee))
     assert {(trade.session, trade.rate, trade.fee_rate) for trade in clearing.trades} <= {(SESSION, clearing.rate, fee)}
     assert (clearing.rate is None) == (not clearing.trades)
 
@@ -65,7 +66,7 @@ def test_every_trade_has_the_one_rate_and_the_fee_of_the_node(book, fee):
 @settings(max_examples=40)
 @given(books(), fees)
 def test_no_order_is_used_for_more_than_its_energy(mechanism, book, fee):
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     used = traded(clearing)
     for use in clearing.own_uses:
         used[use.bid] += use.energy
@@ -77,7 +78,7 @@ def test_no_order_is_used_for_more_than_its_energy(mechanism, book, fee):
 @settings(max_examples=40)
 @given(books(), fees)
 def test_the_energy_bought_is_the_energy_sold(mechanism, book, fee):
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     sold = traded(clearing)
     by_side = {side: sum(sold[entry.digest] for entry in book if entry.order.side is side) for side in Side}
     assert by_side[BID] == by_side[OFFER] == clearing.energy
@@ -85,7 +86,7 @@ def test_the_energy_bought_is_the_energy_sold(mechanism, book, fee):
 
 @given(books(), fees)
 def test_the_rate_lies_in_the_competitive_interval(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+    clearing = clear(book, session=SESSION, tree=one_node(fee))
     if clearing.rate is None:
         return
     assert clearing.low <= clearing.rate <= clearing.high
@@ -105,7 +106,7 @@ def test_the_rate_lies_in_the_competitive_interval(book, fee):
 
 @given(books(), fees)
 def test_every_order_strictly_inside_its_limit_is_filled_wholly(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+    clearing = clear(book, session=SESSION, tree=one_node(fee))
     filled, left = traded(clearing), own_use(book)[1]
     for entry in book:
         if clearing.rate is not None and entry.digest not in clearing.lapsed and inside(entry, clearing.rate, fee) > 0:
@@ -116,7 +117,7 @@ def test_every_order_strictly_inside_its_limit_is_filled_wholly(book, fee):
 @settings(max_examples=40)
 @given(books(), fees)
 def test_no_rate_would_let_more_energy_be_traded(mechanism, book, fee):
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     left = own_use(book)[1]
     bids, offers = (
         [
@@ -134,7 +135,7 @@ def test_no_rate_would_let_more_energy_be_traded(mechanism, book, fee):
 @given(books(), fees)
 def test_no_account_trades_with_itself(mechanism, book, fee):
     account = {entry.digest: entry.account for entry in book}
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     assert all(account[trade.bid] != account[trade.offer] for trade in clearing.trades)
     # stronger, since the contract nets by account: no account is on both sides at all
     buyers = {account[trade.bid] for trade in clearing.trades}
@@ -145,7 +146,7 @@ def test_no_account_trades_with_itself(mechanism, book, fee):
 @settings(max_examples=40)
 @given(books(), fees)
 def test_own_energy_is_allocated_before_anything_is_traded(mechanism, book, fee):
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     assert list(clearing.own_uses) == own_use(book)[0]
 
 
@@ -155,7 +156,9 @@ def test_own_energy_is_allocated_before_anything_is_traded(mechanism, book, fee)
 def test_the_order_in_which_orders_are_handed_in_changes_no_byte(mechanism, book, fee, shuffler):
     shuffled = list(book)
     shuffler.shuffle(shuffled)
-    first, second = (clear(entries, session=SESSION, fee=fee, mechanism=mechanism) for entries in (book, shuffled))
+    first, second = (
+        clear(entries, session=SESSION, tree=one_node(fee), mechanism=mechanism) for entries in (book, shuffled)
+    )
     assert first == second
     assert repr(clearing_to_document(first)) == repr(clearing_to_document(second))
 
@@ -164,7 +167,7 @@ def test_the_order_in_which_orders_are_handed_in_changes_no_byte(mechanism, book
 @settings(max_examples=40)
 @given(books(), fees)
 def test_results_stand_in_ascending_order(mechanism, book, fee):
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     leaves = [trade.leaf() for trade in clearing.trades]
     assert leaves == sorted(set(leaves))
     assert list(clearing.lapsed) == sorted(set(clearing.lapsed))
@@ -172,7 +175,7 @@ def test_results_stand_in_ascending_order(mechanism, book, fee):
 
 @given(books(), fees)
 def test_only_an_order_that_crosses_an_earlier_one_of_its_account_lapses(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+    clearing = clear(book, session=SESSION, tree=one_node(fee))
     left = own_use(book)[1]
     standing = [entry for entry in book if left[entry.digest] and entry.digest not in clearing.lapsed]
     for entry in book:
@@ -201,14 +204,14 @@ def own_pair(bid_limit: int, *, offer_first: bool = False) -> tuple[Resting, Res
 
 
 def test_own_orders_that_do_not_cross_stay():
-    assert clear(own_pair(12), session=SESSION, fee=3) == replace(NOTHING_CLEARED, low=9, high=10)
+    assert clear(own_pair(12), session=SESSION, tree=one_node(3)) == replace(NOTHING_CLEARED, low=9, high=10)
 
 
 @pytest.mark.parametrize("offer_first", [False, True])
 def test_of_own_orders_that_cross_the_later_lapses(offer_first):
     pair = own_pair(13, offer_first=offer_first)
     later = max(pair, key=lambda entry: entry.sequence)
-    clearing = clear(pair, session=SESSION, fee=3)
+    clearing = clear(pair, session=SESSION, tree=one_node(3))
     assert (clearing.lapsed, clearing.trades) == ((later.digest,), ())
 
 
@@ -216,33 +219,35 @@ def test_an_order_that_lapsed_makes_nothing_else_lapse():
     offer = resting(OFFER, 10, 5, sequence=1, account=1, home="barn")
     lapsing = resting(BID, 20, 5, sequence=2, account=1, home="house")
     fine = resting(OFFER, 15, 5, sequence=3, account=1, home="barn")
-    assert clear([offer, lapsing, fine], session=SESSION, fee=0).lapsed == (lapsing.digest,)
+    assert clear([offer, lapsing, fine], session=SESSION, tree=one_node(0)).lapsed == (lapsing.digest,)
 
 
 def test_own_energy_leaves_less_to_lapse():
     bid = resting(BID, 20, 5, sequence=1, account=1, home="house")
     own_offer = resting(OFFER, 10, 5, sequence=2, account=1, home="house")
     other_offer = resting(OFFER, 10, 5, sequence=3, account=1, home="barn")
-    clearing = clear([bid, own_offer, other_offer], session=SESSION, fee=0)
+    clearing = clear([bid, own_offer, other_offer], session=SESSION, tree=one_node(0))
     assert (clearing.lapsed, [use.energy for use in clearing.own_uses]) == ((), [5])
 
 
 def test_the_buyer_pays_the_fee_on_top_of_what_the_seller_gets():
     bid, offer = resting(BID, 30, 5, sequence=1), resting(OFFER, 10, 9, sequence=2)
-    (trade,) = clear([bid, offer], session=SESSION, fee=20).trades
+    (trade,) = clear([bid, offer], session=SESSION, tree=one_node(20)).trades
     assert (trade.rate, trade.fee_rate, trade.value, trade.fee, trade.cost) == (10, 20, 50, 100, 150)
 
 
 def test_a_bid_that_covers_the_offer_but_not_the_fee_does_not_trade():
     bid, offer = resting(BID, 30, 5, sequence=1), resting(OFFER, 10, 9, sequence=2)
-    clearing = clear([bid, offer], session=SESSION, fee=21)
+    clearing = clear([bid, offer], session=SESSION, tree=one_node(21))
     assert clearing == replace(NOTHING_CLEARED, low=9, high=10)
 
 
 def test_of_equal_bids_the_one_taken_first_is_filled():
     late, early = resting(BID, 30, 5, sequence=2), resting(BID, 30, 5, sequence=1)
     offer = resting(OFFER, 10, 5, sequence=3)
-    assert [trade.bid for trade in clear([late, offer, early], session=SESSION, fee=0).trades] == [early.digest]
+    assert [trade.bid for trade in clear([late, offer, early], session=SESSION, tree=one_node(0)).trades] == [
+        early.digest
+    ]
 
 
 def test_of_bids_with_one_number_the_lower_digest_is_filled():
@@ -251,25 +256,25 @@ def test_of_bids_with_one_number_the_lower_digest_is_filled():
     clearing = clear(
         [max(one, other, key=lambda b: b.digest), offer, min(one, other, key=lambda b: b.digest)],
         session=SESSION,
-        fee=0,
+        tree=one_node(0),
     )
     assert clearing.trades[0].bid == min(one.digest, other.digest)
 
 
 def test_an_empty_session_clears_nothing():
-    assert clear([], session=SESSION, fee=0) == NOTHING_CLEARED
+    assert clear([], session=SESSION, tree=one_node(0)) == NOTHING_CLEARED
 
 
 def test_an_order_twice_in_a_book_is_a_bug_of_the_caller():
     bid = resting(BID, 30, 5, sequence=1)
     with pytest.raises(AssertionError, match="once"):
-        clear([bid, bid], session=SESSION, fee=0)
+        clear([bid, bid], session=SESSION, tree=one_node(0))
 
 
 def test_an_order_of_another_session_is_a_bug_of_the_caller():
     other = SessionKey(SESSION.market, Product.SPOT, SESSION.delivery_start + 900)
     with pytest.raises(AssertionError, match="this session"):
-        clear([resting(BID, 30, 5, sequence=1, session=other)], session=SESSION, fee=0)
+        clear([resting(BID, 30, 5, sequence=1, session=other)], session=SESSION, tree=one_node(0))
 
 
 @pytest.mark.slow
@@ -280,6 +285,6 @@ def test_a_large_session_clears_the_same_however_it_is_shuffled(seed):
         resting(draw.choice((BID, OFFER)), draw.randint(-50, 50), draw.randint(1, 900), sequence=n, account=n % 97)
         for n in range(1, 2001)
     ]
-    first = clear(book, session=SESSION, fee=2)
+    first = clear(book, session=SESSION, tree=one_node(2))
     draw.shuffle(book)
-    assert clear(book, session=SESSION, fee=2) == first
+    assert clear(book, session=SESSION, tree=one_node(2)) == first

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exchange.delivery import Market, Product, SessionKey
 
-MARKET = Market(number=7, node="street", period=900, opening=86_400, lead=300, window=86_400, fee=20_000, fee_account=1)
+MARKET = Market(number=7, period=900, opening=86_400, lead=300, window=86_400)
 START = 1_800_000_000
 
 keys = st.builds(
@@ -82,4 +82,4 @@ def test_terms_that_cannot_hold_are_refused(change, why):
 
 
 def test_a_market_may_close_at_delivery_and_take_no_fee():
-    assert replace(MARKET, lead=0, fee=0).gate_closure(START) == START
+    assert replace(MARKET, lead=0).gate_closure(START) == START

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.clearing import Clearing, OwnUse
-from exchange.documents import event_from_document, event_to_document, order_from_document, order_to_document
+from exchange.documents import (
+    event_from_document,
+    event_to_document,
+    order_from_document,
+    order_to_document,
+    trade_from_document,
+    trade_to_document,
+)
 from exchange.errors import OrderMalformed
 from exchange.events import (
     GateClosed,
@@ -23,7 +30,7 @@ from exchange.receipt import Receipt
 from exchange.trade import Trade
 from identity.errors import IdentityRefused
 from tests.exchange import street
-from tests.strategies import addresses, digests, energies, orders, rates
+from tests.strategies import addresses, digests, energies, fee_row, fee_rows, one_fee, orders, rates
 
 signatures = st.binary(min_size=64, max_size=64)
 instants = st.integers(0, (1 << 40) - 1)
@@ -43,7 +50,7 @@ clearings = st.builds(
             offer=digests,
             energy=energies,
             rate=rates,
-            fee_rate=rates,
+            fees=fee_rows(),
         ),
         max_size=3,
     ).map(tuple),
@@ -167,3 +174,46 @@ def test_an_exclusion_is_a_pair_of_order_and_code(pair):
     assert event_from_document(document) == cleared
     with pytest.raises(OrderMalformed):
         event_from_document(document | {"excluded": [pair]})
+
+
+def traded(fees):
+    """A trade of the street with these fees."""
+    return Trade(session=street.SESSION, bid=bytes(32), offer=bytes(32), energy=500, rate=100_000, fees=fees)
+
+
+def test_a_trade_says_what_each_node_takes_from_the_seller_to_the_buyer():
+    document = trade_to_document(traded(fee_row(1, (3, 2_000), (1, 0), (2, 5_000))))
+    assert document["fees"] == [
+        {"node": 3, "rate_micro_per_kwh": 2_000},
+        {"node": 1, "rate_micro_per_kwh": 0},
+        {"node": 2, "rate_micro_per_kwh": 5_000},
+    ]
+    assert document["top"] == 1
+
+
+def test_trades_that_went_the_same_way_are_read_with_one_row():
+    document = trade_to_document(traded(one_fee(1, 7_000)))
+    one, other = (trade_from_document(copy.deepcopy(document), street.SESSION) for _ in range(2))
+    assert one.fees is other.fees
+
+
+@pytest.mark.parametrize(
+    ("fees", "top"),
+    [
+        ([(1, 5)], 2),
+        ([], 1),
+        ([(1, 5), (1, 6)], 1),
+        ([(1, 5), (2, 0)], 1),
+        ([(1, -1)], 1),
+        ([(1, 1 << 48)], 1),
+        ([(0, 5)], 0),
+        ([(1 << 32, 5)], 1 << 32),
+    ],
+    ids=["no top", "nobody", "a node twice", "nothing taken", "below zero", "49 bits", "no number", "33 bits"],
+)
+def test_fees_that_no_row_can_hold_are_refused(fees, top):
+    document = trade_to_document(traded(fee_row(1, (1, 5), (2, 6))))
+    assert trade_from_document(document, street.SESSION)
+    shares = [{"node": node, "rate_micro_per_kwh": rate} for node, rate in fees]
+    with pytest.raises(OrderMalformed):
+        trade_from_document(document | {"fees": shares, "top": top}, street.SESSION)

@@ -10,6 +10,7 @@ from exchange.clear import Resting, clear
 from exchange.delivery import Mechanism
 from exchange.explanation import Outcome, why
 from exchange.order import Side
+from tests.exchange.trees import one_node
 from tests.strategies import SESSION, books, fees, resting
 
 BID, OFFER = Side.BID, Side.OFFER
@@ -17,7 +18,7 @@ FEE = 20_000
 
 
 def outcome(entry: Resting, *others: Resting, **said) -> Outcome:
-    clearing = clear([] if said else [entry, *others], session=SESSION, fee=FEE)
+    clearing = clear([] if said else [entry, *others], session=SESSION, tree=one_node(FEE))
     return why(entry, clearing, FEE, **said)
 
 
@@ -128,7 +129,7 @@ def test_an_order_whose_authority_had_ended_is_told_why():
 @settings(max_examples=40)
 @given(books(), fees)
 def test_every_outcome_agrees_with_the_clearing(mechanism, book, fee):
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     told = {entry.digest: why(entry, clearing, fee, mechanism=mechanism) for entry in book}
     assert sum(one.filled for one in told.values()) == 2 * clearing.energy
     for entry in book:
@@ -162,7 +163,7 @@ def test_a_rate_below_zero_is_written_with_its_sign(side):
 
 
 def told_by(mechanism: Mechanism, entry: Resting, *others: Resting) -> Outcome:
-    clearing = clear([entry, *others], session=SESSION, fee=FEE, mechanism=mechanism)
+    clearing = clear([entry, *others], session=SESSION, tree=one_node(FEE), mechanism=mechanism)
     return why(entry, clearing, FEE, mechanism=mechanism)
 
 

@@ -14,6 +14,7 @@ from exchange.matches import Matches
 from exchange.mechanism import RULES
 from exchange.order import Side
 from exchange.own_energy import own_use
+from tests.exchange.trees import one_node
 from tests.exchange.reference_auction import Row
 from tests.exchange.reference_mechanisms import (
     Traded,
@@ -24,13 +25,13 @@ from tests.exchange.reference_mechanisms import (
 from tests.strategies import SESSION, books, fees, many_markets, resting
 
 BID, OFFER = Side.BID, Side.OFFER
-PAY_AS_OFFER, PAY_AS_BID, PAY_AS_CLEAR = Mechanism
+PAY_AS_OFFER, PAY_AS_BID, PAY_AS_CLEAR, NETWORK = Mechanism
 REFERENCES = {
     PAY_AS_OFFER: reference_pay_as_offer,
     PAY_AS_BID: reference_pay_as_bid,
     PAY_AS_CLEAR: reference_pay_as_clear,
 }
-by_every_mechanism = pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))
+by_every_mechanism = pytest.mark.parametrize("mechanism", RULES, ids=attrgetter("title"))
 by_own_rates = pytest.mark.parametrize("mechanism", [PAY_AS_OFFER, PAY_AS_BID], ids=attrgetter("title"))
 
 
@@ -66,9 +67,9 @@ def market_by_market(mechanism: Mechanism, bids: list[Row], offers: list[Row], m
 
 
 def test_every_mechanism_has_a_rule_and_its_title_leads_back_to_it():
-    assert list(RULES) == list(Mechanism)
+    assert [*RULES, NETWORK] == list(Mechanism)
     assert [Mechanism.titled(mechanism.title) for mechanism in Mechanism] == list(Mechanism)
-    assert [mechanism.title for mechanism in Mechanism] == ["pay-as-offer", "pay-as-bid", "pay-as-clear"]
+    assert [mechanism.title for mechanism in Mechanism] == ["pay-as-offer", "pay-as-bid", "pay-as-clear", "network"]
 
 
 @by_every_mechanism
@@ -106,14 +107,14 @@ def test_with_rates_of_their_own_low_and_high_are_the_lowest_and_the_highest_tra
 @settings(max_examples=50)
 @given(books(), fees)
 def test_one_session_says_the_same_of_its_rates(mechanism, book, fee):
-    clearing = clear(book, session=SESSION, fee=fee, mechanism=mechanism)
+    clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
     rates = [trade.rate for trade in clearing.trades]
     assert clearing.rate is None
     if rates:
         assert (clearing.low, clearing.high) == (min(rates), max(rates))
         assert min(rates) <= clearing.average <= max(rates)
     else:
-        without = clear(book, session=SESSION, fee=fee)
+        without = clear(book, session=SESSION, tree=one_node(fee))
         assert (clearing.low, clearing.high, clearing.average) == (without.low, without.high, None)
 
 
@@ -121,7 +122,7 @@ def test_one_session_says_the_same_of_its_rates(mechanism, book, fee):
 @given(books(), fees)
 def test_pay_as_bid_leaves_buyers_no_surplus(book, fee):
     limit = {entry.digest: entry.order.limit for entry in book}
-    trades = clear(book, session=SESSION, fee=fee, mechanism=PAY_AS_BID).trades
+    trades = clear(book, session=SESSION, tree=one_node(fee), mechanism=PAY_AS_BID).trades
     assert all(trade.rate + trade.fee_rate == limit[trade.bid] and trade.fee_rate == fee for trade in trades)
 
 
@@ -129,14 +130,14 @@ def test_pay_as_bid_leaves_buyers_no_surplus(book, fee):
 @given(books(), fees)
 def test_pay_as_offer_leaves_sellers_no_surplus(book, fee):
     limit = {entry.digest: entry.order.limit for entry in book}
-    trades = clear(book, session=SESSION, fee=fee, mechanism=PAY_AS_OFFER).trades
+    trades = clear(book, session=SESSION, tree=one_node(fee), mechanism=PAY_AS_OFFER).trades
     assert all(trade.rate == limit[trade.offer] and trade.fee_rate == fee for trade in trades)
 
 
 @settings(max_examples=50)
 @given(books(), fees)
 def test_pay_as_clear_leaves_nobody_with_envy(book, fee):
-    clearing = clear(book, session=SESSION, fee=fee)
+    clearing = clear(book, session=SESSION, tree=one_node(fee))
     if clearing.rate is None:
         return
     left = own_use(book)[1]
@@ -156,7 +157,7 @@ def test_pay_as_clear_leaves_nobody_with_envy(book, fee):
 @settings(max_examples=50)
 @given(books(), fees)
 def test_the_mechanisms_agree_on_who_trades_how_much_and_differ_in_the_rate_only(book, fee):
-    by_offer, by_bid, by_clear = (clear(book, session=SESSION, fee=fee, mechanism=one) for one in Mechanism)
+    by_offer, by_bid, by_clear = (clear(book, session=SESSION, tree=one_node(fee), mechanism=one) for one in RULES)
     pairs = [sorted((t.bid, t.offer, t.energy) for t in one.trades) for one in (by_offer, by_bid, by_clear)]
     assert pairs[0] == pairs[1] == pairs[2]
     assert by_offer.own_uses == by_bid.own_uses == by_clear.own_uses
@@ -179,7 +180,7 @@ def test_the_mechanisms_agree_on_who_trades_how_much_and_differ_in_the_rate_only
 def test_the_same_book_by_each_mechanism(mechanism, rates, low, high, rate):
     dear, cheap = resting(BID, 30, 5, sequence=1), resting(BID, 20, 5, sequence=2)
     first, second = resting(OFFER, 10, 4, sequence=3), resting(OFFER, 12, 4, sequence=4)
-    clearing = clear([cheap, second, dear, first], session=SESSION, fee=3, mechanism=mechanism)
+    clearing = clear([cheap, second, dear, first], session=SESSION, tree=one_node(3), mechanism=mechanism)
     paid = {(trade.bid, trade.offer): (trade.energy, trade.rate, trade.fee_rate) for trade in clearing.trades}
     assert paid == {
         (dear.digest, first.digest): (4, rates[0], 3),
@@ -193,12 +194,12 @@ def test_the_same_book_by_each_mechanism(mechanism, rates, low, high, rate):
 def test_a_bid_that_covers_the_offer_and_the_fee_trades_and_one_that_does_not_does_not(mechanism):
     offer = resting(OFFER, 10, 5, sequence=1)
     enough, short = resting(BID, 13, 5, sequence=2), resting(BID, 12, 5, sequence=2)
-    assert clear([offer, enough], session=SESSION, fee=3, mechanism=mechanism).energy == 5
-    assert clear([offer, short], session=SESSION, fee=3, mechanism=mechanism).energy == 0
+    assert clear([offer, enough], session=SESSION, tree=one_node(3), mechanism=mechanism).energy == 5
+    assert clear([offer, short], session=SESSION, tree=one_node(3), mechanism=mechanism).energy == 0
 
 
 @by_own_rates
 def test_rates_of_their_own_may_lie_below_zero(mechanism):
     bid, offer = resting(BID, -2, 5, sequence=1), resting(OFFER, -9, 5, sequence=2)
-    (trade,) = clear([bid, offer], session=SESSION, fee=1, mechanism=mechanism).trades
+    (trade,) = clear([bid, offer], session=SESSION, tree=one_node(1), mechanism=mechanism).trades
     assert trade.rate == (-3 if mechanism is PAY_AS_BID else -9)

@@ -112,7 +112,7 @@ def test_every_change_of_a_rule_changes_the_hash():
         replace(rules, receipts=STRANGER.address),
         replace(rules, homes=()),
         replace(rules, least_energy=11),
-        replace(rules, market=replace(rules.market, fee=rules.market.fee + 1)),
+        replace(rules, tree=one_node(rules.tree.root.fee.constant + 1)),
         replace(rules, market=replace(rules.market, mechanism=Mechanism.PAY_AS_BID)),
         replace(rules, market=replace(rules.market, mechanism=Mechanism.PAY_AS_OFFER)),
         replace(rules, market=replace(rules.market, lead=rules.market.lead + 1)),

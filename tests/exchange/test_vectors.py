@@ -20,6 +20,7 @@ from exchange.clearing import Clearing
 from exchange.delivery import Mechanism
 from exchange.order import Side
 from exchange.trade import Trade
+from tests.exchange.trees import one_node
 from tests.strategies import SESSION, resting
 
 BID, OFFER = Side.BID, Side.OFFER
@@ -53,7 +54,7 @@ def cleared(case: dict) -> tuple[Clearing, dict[bytes, str]]:
             entry = resting(side, micro(order["rate"]), wh(order["energy_kwh"]), sequence=len(book) + 1)
             book.append(entry)
             names[entry.digest] = order["id"]
-    return clear(book, session=SESSION, fee=0), names
+    return clear(book, session=SESSION, tree=one_node(0)), names
 
 
 by_every_mechanism = pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))
@@ -119,7 +120,7 @@ def test_two_002_no_trade_exceeds_either_order_or_leaves_the_limits(mechanism, n
     offer_rate = -(-pair["offer_rate"] * 10_000 // 1)
     bid = resting(BID, bid_rate, wh(pair["bid_kwh"]), sequence=1)
     offer = resting(OFFER, offer_rate, wh(pair["offer_kwh"]), sequence=2)
-    trades = clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism).trades
+    trades = clear([bid, offer], session=SESSION, tree=one_node(0), mechanism=mechanism).trades
     assert len(trades) == (bid_rate >= offer_rate)
     for trade in trades:
         assert trade.energy == min(bid.order.energy, offer.order.energy)
@@ -134,7 +135,7 @@ def test_two_003_the_same_trader_on_both_sides_makes_no_trade(mechanism, homes):
         resting(side, micro(case[rate]), wh(case["energy_kwh"]), sequence=side + 1, account=1, home=homes[side])
         for side, rate in ((BID, "bid_rate"), (OFFER, "offer_rate"))
     )
-    trades = clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism).trades
+    trades = clear([bid, offer], session=SESSION, tree=one_node(0), mechanism=mechanism).trades
     assert len(trades) == CASES["two-003"]["expected"]["trades"]
 
 
@@ -143,7 +144,7 @@ def test_two_003_two_traders_on_two_sides_make_a_trade(mechanism):
     case = CASES["two-003"]["input"]
     bid = resting(BID, micro(case["bid_rate"]), wh(case["energy_kwh"]), sequence=1)
     offer = resting(OFFER, micro(case["offer_rate"]), wh(case["energy_kwh"]), sequence=2)
-    assert len(clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism).trades) == 1
+    assert len(clear([bid, offer], session=SESSION, tree=one_node(0), mechanism=mechanism).trades) == 1
 
 
 @pytest.mark.parametrize("energy", [e for e in CASES["two-006"]["input"]["accept_energies_kwh"] if e <= 0])
@@ -157,7 +158,7 @@ def test_two_006_an_order_for_no_energy_is_refused(energy):
 def test_two_006_more_energy_than_the_bid_is_for_is_never_taken(mechanism, energy):
     size = wh(CASES["two-006"]["input"]["bid"]["energy_kwh"])
     bid, offer = resting(BID, micro(1), size, sequence=1), resting(OFFER, 0, wh(energy), sequence=2)
-    clearing = clear([bid, offer], session=SESSION, fee=0, mechanism=mechanism)
+    clearing = clear([bid, offer], session=SESSION, tree=one_node(0), mechanism=mechanism)
     assert wh(energy) > size == clearing.energy
 
 
@@ -174,7 +175,7 @@ def test_chain_002_what_is_left_of_an_offer_keeps_its_rate():
     rate, energy = case["input"]["offer"]["price_per_unit"], case["input"]["offer"]["energy"]
     offer = resting(OFFER, rate, energy, sequence=1)
     bid = resting(BID, rate + 5, case["input"]["trade_energy"], sequence=2)
-    clearing = clear([offer, bid], session=SESSION, fee=0)
+    clearing = clear([offer, bid], session=SESSION, tree=one_node(0))
     assert energy - clearing.energy == case["expected"]["residual"]["energy"]
     assert clearing.rate == clearing.high == case["expected"]["residual"]["price_per_unit"]
 
@@ -183,6 +184,6 @@ def test_chain_006_the_rate_of_a_trade_lies_between_the_limits():
     case = CASES["chain-006"]["input"]
     bid = resting(BID, case["bid"]["rate"], case["bid"]["energy"], sequence=1)
     offer = resting(OFFER, case["offer"]["rate"], case["offer"]["energy"], sequence=2)
-    (trade,) = clear([bid, offer], session=SESSION, fee=0).trades
+    (trade,) = clear([bid, offer], session=SESSION, tree=one_node(0)).trades
     assert trade.energy == case["match"]["energy"]
     assert offer.order.limit <= trade.rate <= bid.order.limit < case["match"]["rate"]

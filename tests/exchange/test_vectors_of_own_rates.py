@@ -17,6 +17,7 @@ from exchange.mechanism import RULES
 from exchange.order import Side
 from exchange.resting import Resting
 from exchange.units import Nano
+from tests.exchange.trees import one_node
 from tests.exchange.test_vectors import CASES, micro, wh
 from tests.strategies import SESSION, resting
 
@@ -49,7 +50,7 @@ def entries(case: dict, *, apart: bool = True) -> tuple[list[Resting], dict[byte
 
 
 def by_bid(book: list[Resting]) -> Clearing:
-    return clear(book, session=SESSION, fee=0, mechanism=Mechanism.PAY_AS_BID)
+    return clear(book, session=SESSION, tree=one_node(0), mechanism=Mechanism.PAY_AS_BID)
 
 
 def cents(amount: Nano) -> Fraction:
@@ -123,7 +124,7 @@ def test_an_order_taken_in_part_is_paid_pro_rata_and_the_rest_keeps_its_rate(nam
     standing = resting(side, rate, wh(order["energy_kwh"]), sequence=1)
     better = rate + micro(3) if side is OFFER else rate - micro(3)
     accepting = resting(Side(1 - side), better, wh(case["input"]["accept_energy_kwh"]), sequence=2)
-    (trade,) = clear([standing, accepting], session=SESSION, fee=0, mechanism=mechanism).trades
+    (trade,) = clear([standing, accepting], session=SESSION, tree=one_node(0), mechanism=mechanism).trades
     expected = case["expected"]
     assert (trade.energy, cents(trade.cost)) == (wh(expected["trade"]["energy_kwh"]), expected["trade"]["price"])
     left = standing.order.energy - trade.energy
@@ -147,7 +148,7 @@ def test_one_006_what_is_sold_less_what_is_bought_adds_up_to_nothing():
             resting(side, micro(1), energy, sequence=side + 1, account=traders[trade[who]], session=key)
             for side, who in ((OFFER, "seller"), (BID, "buyer"))
         )
-        cleared = clear([seller, buyer], session=key, fee=0, mechanism=Mechanism.PAY_AS_OFFER)
+        cleared = clear([seller, buyer], session=key, tree=one_node(0), mechanism=Mechanism.PAY_AS_OFFER)
         for one in cleared.trades:
             net[trade["seller"]] += one.energy
             net[trade["buyer"]] -= one.energy
@@ -160,7 +161,7 @@ def test_two_005_an_order_keeps_its_one_name_however_often_it_is_split(mechanism
     case = CASES["two-005"]["input"]["recommendations"]
     bids = [resting(BID, 20, wh(one["kwh"]), sequence=number) for number, one in enumerate(case, 1)]
     offer = resting(OFFER, 10, sum(bid.order.energy for bid in bids) + 1, sequence=3)
-    trades = clear([*bids, offer], session=SESSION, fee=0, mechanism=mechanism).trades
+    trades = clear([*bids, offer], session=SESSION, tree=one_node(0), mechanism=mechanism).trades
     assert {(trade.bid, trade.offer, trade.energy) for trade in trades} == {
         (bid.digest, offer.digest, bid.order.energy) for bid in bids
     }

@@ -20,7 +20,7 @@ from identity.registry import Registry
 from settlement.batch import Batch, SealedOrder
 from tests.registries import ROLES
 from tests.settlement.world import DOMAIN, FEE, MARKET, PARAMETERS
-from tests.strategies import digests, energies, rates
+from tests.strategies import digests, energies, fee_rows, rates
 
 SEPARATOR = DOMAIN.separator()
 ASSETS = 12
@@ -87,7 +87,7 @@ def batches(draw, most_rate=MAX_RATE):
                     offer=st.sampled_from(offers),
                     energy=energies,
                     rate=rates.filter(lambda rate: abs(rate) <= most_rate),
-                    fee_rate=st.integers(0, 50_000).map(MicroPerKwh),
+                    fees=fee_rows(),
                 ),
                 max_size=8,
             )

@@ -1,9 +1,11 @@
 """A statement: one line for each thing that moved energy or money, and sums that add up to the ledger."""
 
+from dataclasses import asdict
+
 from exchange.delivery import SessionKey
 from settlement.chain_state import ChainState
 from settlement.facts import BatchSettled, Deposited, Withdrawn
-from settlement.statement import LineKind, Statements, past_lines, totals
+from settlement.statement import LineKind, Statements, fee_accounts, past_lines, totals
 from tests.settlement.world import DOMAIN, honest_world
 
 WORLD = honest_world()
@@ -58,16 +60,30 @@ def test_what_is_bought_is_sold_and_what_is_paid_is_earned():
     assert sum(one.fees for one in sums) == fees > 0
 
 
-def test_a_trade_has_a_line_for_the_buyer_the_seller_and_the_node():
+def test_what_is_paid_to_a_node_is_the_income_of_its_account():
+    sums = {account: totals(statements().lines(account)) for account in accounts()}
+    paid: dict[int, int] = {}
+    for one in sums.values():
+        assert sum(one.fees_by_node.values()) == one.fees
+        for node, fee in one.fees_by_node.items():
+            paid[node] = paid.get(node, 0) + fee
+    payees = fee_accounts(WORLD.books[0].parameters)
+    assert paid
+    assert {node: fee for one in sums.values() for node, fee in one.income_by_node.items()} == paid
+    assert all(node in sums[payees[node]].income_by_node for node in paid)
+
+
+def test_a_trade_has_a_line_for_the_buyer_the_seller_and_each_node():
     book = WORLD.books[0]
     made, trade = statements(), book.cleared.clearing.trades[0]
     account_of = {order.digest: order.account for order in book.orders}
+    [share] = trade.fees.shares
     found = {
         kind: [line for line in made.lines(account) if (line.kind, line.reference) == (kind, trade.leaf())]
         for kind, account in (
             (LineKind.BOUGHT, account_of[trade.bid]),
             (LineKind.SOLD, account_of[trade.offer]),
-            (LineKind.FEE, book.parameters.market.fee_account),
+            (LineKind.FEE, fee_accounts(book.parameters)[share.node]),
         )
     }
     amounts = {kind: [line.amount for line in lines] for kind, lines in found.items()}
@@ -75,8 +91,9 @@ def test_a_trade_has_a_line_for_the_buyer_the_seller_and_the_node():
     assert sum(amount for [amount] in amounts.values()) == 0
     [bought] = found[LineKind.BOUGHT]
     assert (bought.at, bought.session, bought.energy) == (book.key.delivery_start, book.key.number, trade.energy)
-    assert (bought.rate, bought.fee_rate) == (trade.rate, trade.fee_rate)
-    assert found[LineKind.FEE][0].energy == 0, "the node did not touch the energy"
+    assert (bought.rate, bought.fee_rate, bought.fees) == (trade.rate, trade.fee_rate, trade.fees.shares)
+    [fee] = found[LineKind.FEE]
+    assert (fee.node, fee.fee_rate, fee.energy) == (share.node, share.rate, 0), "the node did not touch the energy"
 
 
 def test_own_energy_has_a_line_and_costs_nothing():
@@ -111,11 +128,7 @@ def test_a_stretch_of_time_begins_with_its_first_second_and_ends_before_its_last
 def test_an_account_nothing_ever_moved_for_has_an_empty_statement():
     lines = statements().lines(99)
     assert lines == []
-    assert set(vars_of(totals(lines))) == {0}
-
-
-def vars_of(sums):
-    return [getattr(sums, name) for name in type(sums).__dataclass_fields__]
+    assert all(not value for value in asdict(totals(lines)).values())
 
 
 def lines_of(made):
@@ -134,14 +147,14 @@ def test_the_lines_do_not_depend_on_what_was_heard_of_first():
 def test_lines_that_were_forgotten_are_those_of_the_past():
     made, kept = statements(), lines_of(statements())
     gone = {book.key.number: book for book in WORLD.books}
-    fee_account = WORLD.books[0].parameters.market.fee_account
+    payees = fee_accounts(WORLD.books[0].parameters)
 
     def past(account, begin, end):
         for book in WORLD.books:
             account_of = {order.digest: order.account for order in book.orders}
             trades = [(t, account_of[t.bid], account_of[t.offer]) for t in book.cleared.clearing.trades]
             used = [(book.key, use) for use in book.cleared.clearing.own_uses if account_of[use.bid] == account]
-            yield from (line for line in past_lines(account, trades, used, fee_account) if begin <= line.at < end)
+            yield from (line for line in past_lines(account, trades, used, payees) if begin <= line.at < end)
 
     made.past = past
     assert lines_of(made) == kept, "what is in both counts once"

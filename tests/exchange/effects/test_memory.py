@@ -275,11 +275,11 @@ def test_a_session_that_does_not_stand_where_the_archive_says_is_not_made_up(ope
 def test_what_an_account_did_in_forgotten_sessions_is_found_by_time(opened, archive, clock):
     desk = opened(archive)
     trade_and_settle(desk, clock, starts())
-    whole = settled_with(desk, 2, 0, 1 << 40, fees=False)
+    whole = settled_with(desk, 2, 0, 1 << 40, nodes=())
     assert [record.trade.session.delivery_start for record in whole.trades] == starts()
-    some = settled_with(desk, 2, starts()[1], starts()[3], fees=False)
+    some = settled_with(desk, 2, starts()[1], starts()[3], nodes=())
     assert some.trades == whole.trades[1:3]
-    used = settled_with(desk, 3, 0, 1 << 40, fees=False).own_uses
+    used = settled_with(desk, 3, 0, 1 << 40, nodes=()).own_uses
     assert [key.delivery_start for key, _ in used] == starts()
     assert {use.energy for _, use in used} == {200}
 

@@ -11,6 +11,7 @@ from exchange.trade import Trade
 from exchange.units import MicroPerKwh
 from tests.exchange import street
 from tests.exchange.effects.test_order_routes import problem
+from tests.strategies import fee_row
 
 NAME = str(street.SESSION)
 
@@ -106,6 +107,7 @@ def test_a_cleared_session_shows_its_orders_without_names(client, day, settlemen
     assert body["clearing"]["rate_micro_per_kwh"] == 100_000
     assert body["clearing"]["trades"] == 2
     assert body["clearing"]["fee_nano"] == 1_500 * 10_000
+    assert body["clearing"]["fees_by_node"] == [{"node": street.TERMS.number, "fee_nano": 1_500 * 10_000}]
     assert body["settlement"] == {"state": "final"}
 
 
@@ -161,8 +163,9 @@ def test_a_trade_is_found_by_its_leaf(client, day):
         offer=bytes.fromhex(trade["offer"][2:]),
         energy=trade["energy_wh"],
         rate=trade["rate_micro_per_kwh"],
-        fee_rate=trade["fee_rate_micro_per_kwh"],
+        fees=fee_row(trade["top"], *((share["node"], share["rate_micro_per_kwh"]) for share in trade["fees"])),
     )
+    assert trade["fee_rate_micro_per_kwh"] == again.fee_rate == 10_000
     assert hexed(again.leaf()) == trade["leaf"]
     problem(client.get("/v1/trades/0x" + "00" * 32), 404, "unknown-trade")
 

@@ -1,0 +1,70 @@
+"""Which rules hold for which session: those agreed on at the founding, with every change of a node's terms since.
+
+A change that was taken at an instant holds for the sessions whose gate opens then or later.
+"""
+
+from bisect import bisect_right
+
+from exchange.delivery import SessionKey
+from exchange.errors import TermsOutOfBounds, TermsOutOfTurn, UnknownNode
+from exchange.events import NodeTermsSet
+from exchange.parameters import Parameters
+from exchange.terms import NodeTerms, under
+
+
+class Rulebook:
+    """The rules of every moment, oldest first."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.founding = parameters
+        self.changes: list[NodeTermsSet] = []
+        self._since: list[int] = []
+        self._versions = [(parameters, parameters.hash())]
+        self._by_digest: dict[bytes, NodeTermsSet] = {}
+        self._serials: dict[int, int] = {}
+
+    def rules(self, key: SessionKey) -> Parameters:
+        """Return the rules of a session."""
+        return self._versions[self._version(key)][0]
+
+    def hash(self, key: SessionKey) -> bytes:
+        """Return the hash of the rules of a session."""
+        return self._versions[self._version(key)][1]
+
+    def changes_before(self, key: SessionKey) -> tuple[NodeTermsSet, ...]:
+        """Return the changes that hold for a session, in the order they were taken."""
+        return tuple(self.changes[: self._version(key)])
+
+    @property
+    def newest(self) -> Parameters:
+        """The rules of sessions whose gate is still to open."""
+        return self._versions[-1][0]
+
+    def held(self, digest: bytes) -> NodeTermsSet | None:
+        """Return the change with this name, if it was taken."""
+        return self._by_digest.get(digest)
+
+    def must_follow(self, terms: NodeTerms) -> None:
+        """Refuse terms of a node that is not there, out of turn, or that these rules cannot have."""
+        if terms.node not in self.founding.tree:
+            raise UnknownNode(terms.node)
+        due = self._serials.get(terms.node, 0) + 1
+        if terms.serial != due:
+            raise TermsOutOfTurn(terms.serial, due)
+        try:
+            under(self.newest, terms)
+        except ValueError as error:
+            raise TermsOutOfBounds(str(error)) from error
+
+    def set(self, change: NodeTermsSet) -> None:
+        """Make a change part of the rules; changes come in the order they were taken."""
+        assert not self._since or change.at >= self._since[-1], "time does not run backwards"
+        parameters = under(self.newest, change.terms)
+        self.changes.append(change)
+        self._since.append(change.at)
+        self._versions.append((parameters, parameters.hash()))
+        self._by_digest[change.digest] = change
+        self._serials[change.terms.node] = change.terms.serial
+
+    def _version(self, key: SessionKey) -> int:
+        return bisect_right(self._since, self.founding.market_of(key.market).gate_opening(key.delivery_start))
