@@ -20,9 +20,10 @@ from exchange.units import MicroPerKwh, Wh
 from identity.hashing import keccak
 from identity.registry import Registry
 from identity.typed_data import word
-from settlement.batch import MAX_ORDERS, MAX_TRADES, Batch, SealedOrder, estimated_gas
+from settlement.batch import Batch, SealedOrder
 from settlement.errors import BookUnsound, CalldataMalformed
 from settlement.fee_words import MAX_NODES, MAX_ROWS, nodes_in, row_count, rows_in, words_of
+from settlement.parts import MAX_ORDERS, MAX_TRADES, estimated_gas
 
 SETTLE = "settle(uint32,uint8,uint40,uint16,uint16,bytes32,bytes32,uint256,uint256[],uint256)"
 SELECTOR = keccak(SETTLE.encode())[:4]
