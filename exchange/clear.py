@@ -140,7 +140,7 @@ def _numbered(result: TreeMatches, numbers: Sequence[int]) -> _Found:
     )
 
 
-def _held(held: tuple[Column, Column, Column], numbers: Sequence[int]) -> list[tuple[int, int, Wh]]:
+def _held(held: Sequence[Column], numbers: Sequence[int]) -> list[tuple[int, int, Wh]]:
     rows = zip(*(column.tolist() for column in held), strict=True)
     return [(row, numbers[at], Wh(energy)) for row, at, energy in rows]
 
