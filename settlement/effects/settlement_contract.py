@@ -228,11 +228,12 @@ class SettlementContract:
         return Sources(self.evm, self.address, *registries)
 
     def required_roles(self) -> RequiredRoles:
-        """Return the roles that an asset must hold to trade and to offer balancing, and who opens markets to do so."""
-        asset, balancing, grid_operator = (
-            self._ask(name)[0] for name in ("asset_role", "balancing_role", "grid_operator_role")
+        """Return the roles that an asset must hold to trade, and to offer balancing."""
+        return RequiredRoles(
+            asset=self._ask("asset_role")[0],
+            balancing=self._ask("balancing_role")[0],
+            grid_operator=self._ask("grid_operator_role")[0],
         )
-        return RequiredRoles(asset=asset, balancing=balancing, grid_operator=grid_operator)
 
     def cache_seconds(self) -> int:
         """Return how long the contract believes, at most, what the registries said of an asset."""
