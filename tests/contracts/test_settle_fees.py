@@ -16,8 +16,11 @@ LAST, TOP = 1 << 81, 1 << 80
 def closed(town):
     """A feeder with two communities, each with an account of its own, and a market that is a tree of its own."""
     for number, tree, name in (
-        (FEEDER, FEEDER, "the feeder"), (WEST, FEEDER, "the west"), (EAST, FEEDER, "the east"), (LONE, LONE, "the lone"),
-    ):  # fmt: skip
+        (FEEDER, FEEDER, "the feeder"),
+        (WEST, FEEDER, "the west"),
+        (EAST, FEEDER, "the east"),
+        (LONE, LONE, "the lone"),
+    ):
         town.open_account(name)
         town.open_market(number, tree=tree, collector=name)
     town.open("the neighbour")
