@@ -1,4 +1,6 @@
-"""What several rooms' tests share: how long they look for examples, and a PostgreSQL server of the run's own."""
+"""What several rooms' tests share: how long they look for examples, a village's day played once in each process of the
+run, and a PostgreSQL server of the run's own.
+"""
 
 import pytest
 from hypothesis import settings
@@ -14,3 +16,36 @@ settings.load_profile("merit")
 def postgres():
     with cluster() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory):
+    """The village's day; whoever changes something takes a `copy`."""
+    from tests.e2e.day import play  # the whole house, which few rooms' tests need
+
+    return play(tmp_path_factory.mktemp("played") / "village")
+
+
+@pytest.fixture
+def copy(played, tmp_path):
+    """A copy of the day, to do something to."""
+    return played.copy(tmp_path / "copy")
+
+
+@pytest.fixture
+def remembering(monkeypatch):
+    """Whatever opens a chain in this test, a verb too, executes no block that was executed in this process before."""
+    from contracts import local_evm
+    from contracts.local_chain import Machine
+    from tests.simulators.remembering_evm import RememberingMachine
+
+    monkeypatch.setattr(local_evm, "Machine", lambda **settings: RememberingMachine.before(Machine(**settings)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_to_trust(tmp_path_factory):
+    """No test speaks TLS, and to read the machine's certificates takes every HTTP client 30 ms of a processor."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("SSL_CERT_FILE", raising=False)
+        environment.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield

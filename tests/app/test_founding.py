@@ -32,6 +32,7 @@ from settlement.effects.escrow_token import EscrowToken
 from settlement.effects.settlement_contract import Role, SettlementContract
 from settlement.lifecycle import State
 from tests.e2e.day import FIRST, LEAD_SECONDS, VILLAGE, order_of, signed_by
+from tests.simulators.remembering_evm import RememberingEvm
 
 GENESIS = FIRST - 7_200
 COMMUNITY = read_community(VILLAGE)
@@ -41,7 +42,7 @@ KEYS = Keys.devnet()
 @pytest.fixture(scope="module")
 def chain():
     clock = SetClock(GENESIS)
-    return LocalEvm(clock, genesis_time=GENESIS), clock
+    return RememberingEvm(clock, genesis_time=GENESIS), clock
 
 
 @pytest.fixture(scope="module")
