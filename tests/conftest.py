@@ -2,6 +2,9 @@
 run, and a PostgreSQL server of the run's own.
 """
 
+import gc
+from contextlib import contextmanager
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +13,27 @@ from tests.postgres_cluster import cluster
 # on a loaded machine any single example may take its time; tests that say how many they want get as many
 settings.register_profile("merit", max_examples=50, deadline=None)
 settings.load_profile("merit")
+
+# py-evm and hypothesis make heaps of small objects that live shortly: looking through them at every 700th is a sixth of
+# the run. A test that asks what is held collects by itself.
+gc.set_threshold(20_000, 20, 50)
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@contextmanager
+def nothing_executed_twice():
+    from contracts import local_evm  # the whole house, which few rooms' tests need
+    from contracts.local_chain import Machine
+    from tests.simulators.remembering_evm import RememberingMachine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_evm, "Machine", lambda **settings: RememberingMachine.before(Machine(**settings)))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +45,10 @@ def postgres():
 @pytest.fixture(scope="session")
 def played(tmp_path_factory):
     """The village's day; whoever changes something takes a `copy`."""
-    from tests.e2e.day import play  # the whole house, which few rooms' tests need
+    from tests.e2e.day import play
 
-    return play(tmp_path_factory.mktemp("played") / "village")
+    with nothing_executed_twice():
+        return play(tmp_path_factory.mktemp("played") / "village")
 
 
 @pytest.fixture
@@ -33,13 +58,10 @@ def copy(played, tmp_path):
 
 
 @pytest.fixture
-def remembering(monkeypatch):
+def remembering():
     """Whatever opens a chain in this test, a verb too, executes no block that was executed in this process before."""
-    from contracts import local_evm
-    from contracts.local_chain import Machine
-    from tests.simulators.remembering_evm import RememberingMachine
-
-    monkeypatch.setattr(local_evm, "Machine", lambda **settings: RememberingMachine.before(Machine(**settings)))
+    with nothing_executed_twice():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
