@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 from exchange.order import Order, Side
+from exchange.units import Wh
 
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """An admitted order that still stands at gate closure.
+    """An admitted order that still stands when a session is cleared.
 
     `digest` is its name, `sequence` the number of its receipt; `account` is who trades, and orders of one account at
-    one `node` with the same `home` share that home's own energy.
+    one `node` with the same `home` share that home's own energy. `left` is what earlier ticks of the session have left
+    of it, if there were any.
     """
 
     order: Order
@@ -19,6 +21,12 @@ class Resting:
     account: int
     home: str
     node: int
+    left: Wh | None = None
+
+    @property
+    def energy(self) -> Wh:
+        """What of it is still to be matched."""
+        return self.order.energy if self.left is None else self.left
 
     @property
     def arrival(self) -> tuple[int, bytes]:

@@ -17,10 +17,11 @@ from exchange.errors import UnknownSession
 from exchange.events import OrderAccepted, OrderCancelled
 from exchange.explanation import Outcome, why
 from exchange.held_session import Session, Summary
-from exchange.market import Market, resting_order
+from exchange.market import Market
 from exchange.order import Side
 from exchange.parameters import Parameters
 from exchange.resting import Resting
+from exchange.session_clearing import resting_order
 from exchange.units import amount, per_kwh
 
 Document = dict[str, Any]
