@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from exchange.clearing import Clearing
 from exchange.delivery import Market, SessionKey
-from exchange.tree import Node, Tree
+from exchange.tree import MOST_LIMIT, Node, Tree
 from exchange.units import Wh, spread
 
 Crossed = Mapping[int, tuple[int, int]]
@@ -105,4 +105,4 @@ def _add(crossed: dict[int, tuple[int, int]], energies: Crossed, slots: int, sig
 
 
 def _rest(limit: Wh | None, used: int, slots: int) -> Wh | None:
-    return None if limit is None else Wh(max(limit - used, 0) * slots)
+    return None if limit is None else Wh(min(max(limit - max(used, 0), 0) * slots, MOST_LIMIT))

@@ -76,6 +76,7 @@ class Market:
         self._uncleared: dict[SessionKey, None] = {}
         self._crossings = Crossings({}, 1)
         self._tick_due: dict[SessionKey, int] = {}  # of open sessions in which something was ordered since the last
+        self.latest_tick = 0  # nothing is decided as of an earlier instant, should the clock be set back
         self._turn = 0  # how many clearings there were, ticks included
 
     @property
@@ -287,6 +288,7 @@ class Market:
                     self._take_away(accepted)
                 self._crossings.tick(event.session, event.clearing)
                 self._tick_due.pop(event.session, None)
+                self.latest_tick = max(self.latest_tick, event.at)
                 self._turn += 1
             case GateClosedEvent():
                 session = self.sessions[event.session]

@@ -1,4 +1,4 @@
-"""The clearing of a session as the market holds it, at a tick and at the end; authority is judged as of gate closure."""
+"""The clearing of a session as the market holds it, at a tick and at the end. Authority counts as of gate closure."""
 
 from collections.abc import Iterable
 

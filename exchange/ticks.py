@@ -39,7 +39,7 @@ def clear_rest(
 ) -> Clearing:
     """Match what is left of the orders that stand, of which so much is `used`; `tree` says what may still cross."""
     rest = (
-        replace(entry, left=Wh(entry.order.energy - used[entry.digest])) if entry.digest in used else entry
+        replace(entry, left=Wh(entry.order.energy - max(used[entry.digest], 0))) if entry.digest in used else entry
         for entry in standing
     )
     return clear([entry for entry in rest if entry.energy > 0], session=session, tree=tree, mechanism=mechanism)

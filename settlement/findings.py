@@ -25,6 +25,12 @@ CODES = {
     "cancellation-signature": "a cancellation was not signed by anybody who could act for the asset",
     "excluded-wrongly": "an order was left out of the clearing without cause",
     # the clearing
+    "tick-time": "a tick was made at an instant that is none by the calendar",
+    "tick-orders": "an order took part in a tick that it came too late for, or not in one that it came in time for",
+    "tick-missed": "a tick was due and was not made, though the exchange was at work",
+    "tick-clearing": "clearing a tick again gives something else",
+    "clearing-nodes": "clearing again gives other results of nodes, or holds back other energy",
+    "node-limit": "more crossed the boundary of a node than it lets through",
     "cleared-early": "the session was cleared before its gate closed",
     "clearing-rate": "clearing again gives another rate or interval",
     "clearing-trades": "clearing again gives other trades",
