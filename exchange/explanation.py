@@ -91,7 +91,7 @@ def _why_no_more(
 def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
     """Name the node whose limit kept energy of the order from trading, if one did."""
     for held in clearing.held:
-        if held.order == entry.digest:
+        if held.order == entry.digest and _good_above(entry, held.node, clearing, tree):
             node = tree[held.node]
             way = "into" if entry.order.side is Side.BID else "out of"
             limit = node.import_limit if entry.order.side is Side.BID else node.export_limit
@@ -100,6 +100,20 @@ def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
                 f"since the {limit} Wh it lets through were used up."
             )
     return None
+
+
+def _good_above(entry: Resting, node: int, clearing: Clearing, tree: Tree) -> bool:
+    """Whether the order could have taken somebody's place beyond a node, had more been let through."""
+    above = set(tree.way_up(node)[1:])
+    for result in clearing.nodes:
+        if result.node in above and result.energy:
+            rate = _at_node(entry, result.node, tree)
+            worst, best = result.low, result.high
+            assert worst is not None
+            assert best is not None
+            if rate >= worst if entry.order.side is Side.BID else rate <= best:
+                return True
+    return False
 
 
 def _why_nothing(entry: Resting, clearing: Clearing, tree: Tree, mechanism: Mechanism) -> tuple[str, str]:
