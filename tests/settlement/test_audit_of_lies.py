@@ -253,8 +253,8 @@ LIES = [
     (taken_back_too_late, {"cancellation"}),
     (suppressed, {"sequence-gap"}),
     (at_another_rate, {"clearing-rate", "clearing-trades"}),
-    (cleared_as_bid, {"clearing-rate", "clearing-trades"}),
-    (cleared_as_offer, {"clearing-rate", "clearing-trades"}),
+    (cleared_as_bid, {"clearing-rate", "clearing-trades", "clearing-nodes"}),
+    (cleared_as_offer, {"clearing-rate", "clearing-trades", "clearing-nodes"}),
 ]
 
 

@@ -187,7 +187,8 @@ class Exchange:
         self.market.apply(event)
 
     def clear(self, start: int) -> Book:
-        key, now = MARKET.session(start), MARKET.gate_closure(start)
+        market = self.market.parameters.spot
+        key, now = market.session(start), market.gate_closure(start)
         self.market.apply(self.market.close(key, now))
         self.market.apply(self.market.clear(key, registry=self.chain.state.registry, now=now))
         return book_of(self.market.session(key), self.market.rulebook)
