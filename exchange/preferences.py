@@ -13,7 +13,6 @@ from struct import Struct
 from typing import Any
 
 from exchange.errors import OrderMalformed
-from exchange.order import Side
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Wh
 from identity.address import Address
 from identity.claim_data import EnergyType
@@ -136,9 +135,9 @@ class Preferences:
         return {"alternatives": [alternative.to_document() for alternative in self.alternatives]}
 
 
-def check_fit(preferences: Preferences, side: Side, limit: MicroPerKwh) -> None:
+def check_fit(preferences: Preferences, limit: MicroPerKwh, *, is_offer: bool) -> None:
     """Refuse what no order of this side and limit can ask for: an offer more than partners, a bid a higher limit."""
-    if side is Side.OFFER and [alternative.names_partners_only for alternative in preferences.alternatives] != [True]:
+    if is_offer and [alternative.names_partners_only for alternative in preferences.alternatives] != [True]:
         raise _malformed("alternatives", "an offer names partners, in one alternative, and nothing else")
     for place, alternative in enumerate(preferences.alternatives):
         if alternative.limit is not None and alternative.limit > limit:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.errors import OrderMalformed
-from exchange.order import NO_PREFERENCES, Side
+from exchange.order import NO_PREFERENCES
 from exchange.preferences import ALTERNATIVE_TYPE, PREFERENCES_TYPE, Alternative, Preferences, check_fit, from_document
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE
 from identity.claim_data import EnergyType
@@ -189,7 +189,7 @@ def test_what_is_no_list_of_alternatives_is_refused(document):
 
 
 def test_an_offer_may_name_partners():
-    check_fit(Preferences((FRIENDS,)), Side.OFFER, 10)
+    check_fit(Preferences((FRIENDS,)), 10, is_offer=True)
 
 
 @pytest.mark.parametrize(
@@ -197,13 +197,13 @@ def test_an_offer_may_name_partners():
     [(Alternative(),), (PV,), (FRIENDS, FRIENDS), (Alternative.of(partners=FRIENDS.partners, limit=3),)],
 )
 def test_an_offer_that_asks_for_more_than_partners_is_refused(wanted):
-    check_fit(Preferences(wanted), Side.BID, 10)
+    check_fit(Preferences(wanted), 10, is_offer=False)
     with pytest.raises(OrderMalformed):
-        check_fit(Preferences(wanted), Side.OFFER, 10)
+        check_fit(Preferences(wanted), 10, is_offer=True)
 
 
 def test_an_alternative_may_have_the_limit_of_its_order_and_no_higher_one():
-    check_fit(Preferences((PV, Alternative(limit=10))), Side.BID, 10)
+    check_fit(Preferences((PV, Alternative(limit=10))), 10, is_offer=False)
     with pytest.raises(OrderMalformed) as refused:
-        check_fit(Preferences((PV, Alternative(limit=11))), Side.BID, 10)
+        check_fit(Preferences((PV, Alternative(limit=11))), 10, is_offer=False)
     assert refused.value.fields[0][0] == "alternatives[1].limit_micro_per_kwh"

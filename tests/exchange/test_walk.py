@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.delivery import Mechanism
@@ -22,6 +22,7 @@ from identity.claim_data import EnergyType
 BID, OFFER = Side.BID, Side.OFFER
 PAB, PAO, PAC = Mechanism.PAY_AS_BID, Mechanism.PAY_AS_OFFER, Mechanism.PAY_AS_CLEAR
 by_every_mechanism = pytest.mark.parametrize("mechanism", [PAO, PAB, PAC], ids=lambda one: one.title)
+few = settings(max_examples=30)  # for each mechanism
 
 PEOPLE = [Address(bytes([person]) * 20) for person in range(1, 6)]
 ASSETS = [Address(bytes([128 + person]) * 20) for person in range(1, 6)]
@@ -288,18 +289,21 @@ def nobody_is_left_who_could_trade(bids, offers, tree, mechanism, bought, sold, 
 
 
 @by_every_mechanism
+@few
 @given(book=books())
 def test_no_law_is_broken(mechanism, book):
     check(*book, mechanism, walk(*book, mechanism))
 
 
 @by_every_mechanism
+@few
 @given(book=books(shares=True))
 def test_no_law_is_broken_where_fees_are_shares(mechanism, book):
     check(*book, mechanism, walk(*book, mechanism))
 
 
 @pytest.mark.parametrize("mechanism", [PAO, PAB], ids=lambda one: one.title)
+@few
 @given(book=books(mechanisms=True))
 def test_the_walk_is_that_of_the_slow_reference(mechanism, book):
     walked = walk(*book, mechanism)
@@ -339,6 +343,7 @@ def plain_reference(bids, offers, tree):
 
 
 @by_every_mechanism
+@few
 @given(book=books(plain=True, limits=False, accounts=ITS_OWN))
 def test_plain_orders_meet_as_two_queues_would(mechanism, book):
     bids, offers, tree = book
@@ -352,6 +357,7 @@ def test_plain_orders_meet_as_two_queues_would(mechanism, book):
 
 
 @by_every_mechanism
+@few
 @given(book=books(plain=True))
 def test_to_ask_for_nothing_is_to_have_no_preferences_but_for_the_one_rate(mechanism, book):
     bids, offers, tree = book
@@ -363,6 +369,7 @@ def test_to_ask_for_nothing_is_to_have_no_preferences_but_for_the_one_rate(mecha
 
 
 @by_every_mechanism
+@few
 @given(book=books(accounts=ITS_OWN), data=st.data())
 def test_the_order_of_the_lists_counts_only_among_equal_rates(mechanism, book, data):
     bids, offers, tree = book
