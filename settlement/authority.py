@@ -43,13 +43,17 @@ class Authority:
             done = max(done, position)
             book = books[index]
             for place, (accepted, signer) in enumerate(zip(book.orders, signers[index], strict=True)):
-                if signer is not None:
+                known = book.rules.market_or_none(accepted.signed.order.market)
+                if signer is not None and known is not None:  # without a market there is no gate closure to judge as of
                     verdict = _verdict(self.registry, book, accepted, signer)
                     self._verdicts.setdefault((index, place), []).append(verdict)
         self._advance(chain.facts[done:])
 
     def verdicts(self, book: int, place: int) -> list[Verdict]:
-        """Return what the readings say of the order at `place` of the book; nothing where nobody signed it."""
+        """Return what the readings say of the order at `place` of the book.
+
+        Nothing where nobody signed it, or where it is for a market that the rules do not know.
+        """
         return self._verdicts.get((book, place), [])
 
     def ever(self, asset: Address, signer: Address) -> bool:
