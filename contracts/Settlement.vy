@@ -12,6 +12,7 @@
 """
 
 from . import assets
+from . import clearing
 from . import delegates
 from . import escrow
 from . import fees as fee_rows
@@ -30,6 +31,7 @@ initializes: delegates[assets := assets, escrow := escrow]
 initializes: markets[assets := assets, escrow := escrow]
 initializes: order_digest
 initializes: sessions
+initializes: clearing[escrow := escrow, pause := pausing, roles := roles]
 initializes: fee_rows[escrow := escrow, markets := markets, sessions := sessions]
 
 exports: (
@@ -80,6 +82,9 @@ exports: (
     sessions.record_of,
     sessions.parts_settled,
     sessions.filled,
+    clearing.clearer,
+    clearing.name_clearer,
+    clearing.move,
 )
 
 MAX_ORDERS: constant(uint256) = 512

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent
-DEPLOYABLE = ("Settlement", "TestEuro", "DidRegistry", "AssetIdentity", "AssetRegistry", "RoleRegistry")
+DEPLOYABLE = ("Settlement", "TestEuro", "DidRegistry", "AssetIdentity", "AssetRegistry", "RoleRegistry", "Imbalance")
 EVM_VERSION = "london"  # the newest rules that Energy Web Chain and Volta know
 
 

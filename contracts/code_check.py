@@ -23,6 +23,7 @@ IMMUTABLES = {
     "AssetIdentity": ("registry", "did_registry"),
     "AssetRegistry": ("did_registry", "implementation"),
     "DidRegistry": (),
+    "Imbalance": ("SETTLEMENT", "bond_account", "DID_REGISTRY"),
     "RoleRegistry": ("did_registry", "asset_registry"),
     "Settlement": (
         "TOKEN",
@@ -47,6 +48,8 @@ CREATED_BY = {"AssetIdentity": "AssetRegistry"}
 
 _WORD = 32
 _DECIMALS = keccak_256(b"decimals()").digest()[:4]
+_BOND_ACCOUNT = keccak_256(b"bond_account()").digest()[:4]
+_ACCOUNT = keccak_256(b"account(uint256)").digest()[:4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,10 @@ def _words(evm: Evm, contract: ContractRecord, record: DeploymentRecord, domain_
             return _place_of(record, "AssetRegistry"), given[0]
         case "RoleRegistry":
             return given[0], given[1]
+        case "Imbalance":
+            settlement = record.contract("Settlement")
+            registry = bytes(_WORD) if settlement is None else settlement.arguments[3 * _WORD : 4 * _WORD]
+            return given[0], _own_account(evm, contract.address, given[0][12:]), registry
         case "TestEuro":  # who deployed it may mint
             return (bytes(12) + contract.deployer,)
         case _:
@@ -183,6 +190,16 @@ def _scale(evm: Evm, token: bytes) -> int:
         decimals = 0
     scale: int = 10 ** (9 - min(decimals, 9))
     return scale
+
+
+def _own_account(evm: Evm, imbalance: bytes, settlement: bytes) -> bytes:
+    """Return the number that the contract has of its own account, as a word; zero where it does not hold that."""
+    try:
+        number = evm.call(imbalance, _BOND_ACCOUNT)
+        holder = evm.call(settlement, _ACCOUNT + number)[:_WORD]
+    except Reverted:
+        return bytes(_WORD)
+    return number if holder == bytes(12) + imbalance else bytes(_WORD)
 
 
 def _place_of(record: DeploymentRecord, name: str) -> bytes:

@@ -69,7 +69,8 @@ class Deployment:
     deployed along. The three roles are nodes in that registry. `creations`, and `code_digests`, which are Keccak-256
     over the runtime code on chain, are by contract name (the token and each registry are there only if they were
     deployed along). The asset registry deploys `asset_identity` itself, which every asset is a clone of, so these two
-    share a transaction.
+    share a transaction. `imbalance` is None where imbalance is not settled on this chain; records of before it was
+    thought of say nothing of it.
     """
 
     chain_id: int
@@ -95,9 +96,12 @@ class Deployment:
     source_digest: str
     creations: Mapping[str, Creation]
     code_digests: Mapping[str, bytes]
+    imbalance: bytes | None = None
 
     def address_of(self, name: str) -> bytes:
         """Return where the contract of this name stands."""
+        if name == "Imbalance" and self.imbalance is not None:
+            return self.imbalance
         return {
             "AssetIdentity": self.asset_identity,
             "AssetRegistry": self.asset_registry,
@@ -113,6 +117,7 @@ class Deployment:
             "AssetIdentity": (self.did_registry,),
             "AssetRegistry": (self.did_registry, load("AssetIdentity").bytecode),
             "DidRegistry": (),
+            "Imbalance": (self.settlement,),
             "RoleRegistry": (self.did_registry, self.asset_registry, self.root_owner),
             "Settlement": (
                 self.token,
@@ -143,7 +148,7 @@ class Deployment:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise MalformedDeployment(f"not JSON: {error}") from error
-        if not isinstance(found, dict) or found.keys() != {field.name for field in fields(cls)}:
+        if not isinstance(found, dict) or {*found, "imbalance"} != {field.name for field in fields(cls)}:
             raise MalformedDeployment(f"the fields are not {', '.join(field.name for field in fields(cls))}")
         try:
             return cls(**_typed(found))
@@ -165,8 +170,12 @@ def deploy(
     preset: ChainPreset | None = None,
     sent: SentLog | None = None,
     gas: int | None = None,
+    imbalance: bool = False,
 ) -> Deployment:
     """Deploy Settlement, and before it the token and the registries that are not given; `key` pays.
+
+    With `imbalance`, its contract is deployed after that, and named as the clearer if whoever pays is the admin; else
+    the admin is to name it.
 
     The admin is whoever pays, unless another is named, and so is who owns the root of all names. The token is a test
     euro. `preset`, `sent` and `gas` are as for `transact`. Waits until everything is mined; raises `EvmError`.
@@ -195,6 +204,10 @@ def deploy(
         role_registry = create("RoleRegistry", did, assets, root_owner)
     asked = (did, assets, role_registry, roles.asset, roles.balancing_provider, roles.grid_operator)
     address = create("Settlement", token, admin, withdrawal_delay_seconds, *asked, cache_seconds)
+    cleared_by = create("Imbalance", address) if imbalance else None
+    if cleared_by is not None and admin == sender_of(key):
+        named = _NAME_CLEARER + cleared_by.rjust(32, b"\0")
+        transact(evm, key, address, named, preset=preset, sent=sent, gas=gas)
     stands_at = {name: _created(receipt) for name, receipt in receipts.items()}
     if "AssetIdentity" in stands_at:
         stands_at["AssetIdentity"] = identity
@@ -223,6 +236,7 @@ def deploy(
         source_digest=settlement.source_digest,
         creations={name: Creation(each.tx_hash, each.block_number, each.block_hash) for name, each in receipts.items()},
         code_digests={name: code_digest(evm, address) for name, address in stands_at.items()},
+        imbalance=cleared_by,
     )
 
 
@@ -292,6 +306,7 @@ def _created(receipt: Receipt) -> bytes:
 
 
 _IMPLEMENTATION = keccak_256(b"implementation()").digest()[:4]
+_NAME_CLEARER = keccak_256(b"name_clearer(address)").digest()[:4]
 _NUMBERS = ("chain_id", "withdrawal_delay_seconds", "cache_seconds", "registries_since", "block")
 _TEXTS = ("compiler", "evm_version", "source_digest")
 _LENGTHS = {
@@ -311,10 +326,14 @@ def _typed(found: dict[str, Any]) -> dict[str, Any]:
     digests, creations = found["code_digests"], found["creations"]
     if not isinstance(digests, dict) or not {"Settlement"} <= digests.keys() <= set(DEPLOYABLE):
         raise MalformedDeployment("code_digests are not by contract name")
+    imbalance = None if found.get("imbalance") is None else read_data(found["imbalance"], 20)
+    if (imbalance is None) == ("Imbalance" in digests):
+        raise MalformedDeployment("imbalance is an address where its contract was deployed along, and null elsewhere")
     if not isinstance(creations, dict) or creations.keys() != digests.keys():
         raise MalformedDeployment("creations and code_digests are not of the same contracts")
     return found | {
         **{name: read_data(found[name], length) for name, length in _LENGTHS.items()},
         "code_digests": {name: read_data(digest, 32) for name, digest in digests.items()},
         "creations": {name: creation_from_document(creation) for name, creation in creations.items()},
+        "imbalance": imbalance,
     }

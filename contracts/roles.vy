@@ -7,6 +7,8 @@
 @dev A role is one bit; what an address may do is the sum of its bits.
 """
 
+from . import reasons
+
 OPERATOR: constant(uint256) = 1  # settles
 GUARDIAN: constant(uint256) = 2  # pauses
 ALL_ROLES: constant(uint256) = 3
@@ -51,8 +53,8 @@ def grant(role: uint256, member: address):
     @notice Give `member` the duties in `role` (a sum of bits).
     """
     self._only_admin()
-    assert role != 0 and role <= ALL_ROLES, "roles: no such role"
-    assert member != empty(address), "roles: member is nobody"
+    reasons._require(role != 0 and role <= ALL_ROLES, "roles: no such role")
+    reasons._require(member != empty(address), "roles: member is nobody")
     self.roles_of[member] |= role
     log RoleGranted(role=role, member=member)
 
@@ -63,7 +65,7 @@ def revoke(role: uint256, member: address):
     @notice Take the duties in `role` from `member`; taking what it does not have changes nothing.
     """
     self._only_admin()
-    assert role != 0 and role <= ALL_ROLES, "roles: no such role"
+    reasons._require(role != 0 and role <= ALL_ROLES, "roles: no such role")
     self.roles_of[member] &= ALL_ROLES ^ role
     log RoleRevoked(role=role, member=member)
 
@@ -83,7 +85,7 @@ def accept_admin():
     """
     @notice Second step: who was proposed takes over. A key that nobody holds can so never become admin.
     """
-    assert msg.sender == self.proposed_admin, "roles: not the proposed admin"
+    reasons._require(msg.sender == self.proposed_admin, "roles: not the proposed admin")
     previous: address = self.admin
     self.admin = msg.sender
     self.proposed_admin = empty(address)
@@ -93,7 +95,7 @@ def accept_admin():
 @internal
 @view
 def _only_admin():
-    assert msg.sender == self.admin, "roles: not the admin"
+    reasons._require(msg.sender == self.admin, "roles: not the admin")
 
 
 @internal

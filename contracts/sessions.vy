@@ -85,10 +85,12 @@ def _begin(session: uint256, part: uint256, parts: uint256, order_root: bytes32,
             self.progress[session] = parts | 1 << 16
     else:
         done: uint256 = word >> 16 & MAX_PARTS
-        assert done != word & MAX_PARTS, "sessions: settled already"
-        assert parts == word & MAX_PARTS, "sessions: other number of parts"
-        assert part == done, "sessions: part is out of order"
-        assert self.declared[session] == keccak256(abi_encode(order_root, parameters)), "sessions: other roots"
+        reasons._require(done != word & MAX_PARTS, "sessions: settled already")
+        reasons._require(parts == word & MAX_PARTS, "sessions: other number of parts")
+        reasons._require(part == done, "sessions: part is out of order")
+        reasons._require(
+            self.declared[session] == keccak256(abi_encode(order_root, parameters)), "sessions: other roots"
+        )
         # no carry: done < parts < 2**16
         self.progress[session] = unsafe_add(word, 1 << 16)
 
@@ -103,7 +105,7 @@ def _one_price(key: uint256, price: int256):
     if known == 0:
         self.prices[key] = word
     else:
-        assert known == word, "trades: two rates"
+        reasons._require(known == word, "trades: two rates")
 
 
 @internal

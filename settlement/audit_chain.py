@@ -13,7 +13,7 @@ from settlement.calldata import SettleCall, decode, settle_calldata
 from settlement.chain_state import ChainState
 from settlement.chain_view import ChainView
 from settlement.errors import BookUnsound, CalldataMalformed, LedgerRefused
-from settlement.facts import BatchSettled, Deposited, MarketOpened, Witnessed
+from settlement.facts import BatchSettled, Deposited, MarketOpened, Moved, Witnessed
 from settlement.findings import Finding
 from settlement.merkle import root_in_order
 from settlement.order_leaf import order_tree
@@ -200,6 +200,8 @@ def _credited(witnessed: Witnessed, batch: Batch | None, state: ChainState) -> s
     """Return the accounts that the fact may have given credit to."""
     if isinstance(witnessed.fact, Deposited):
         return {witnessed.fact.account}
+    if isinstance(witnessed.fact, Moved):
+        return {account for account, change in witnessed.fact.entries if change > 0}
     if batch is None:
         return set()
     assets = [state.registry.asset_by_number(sealed.asset) for sealed in batch.orders]

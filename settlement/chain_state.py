@@ -11,10 +11,17 @@ from settlement.batch import Batch
 from settlement.calldata import read_settle
 from settlement.errors import CalldataMalformed
 from settlement.facts import (
+    Answering,
     BatchSettled,
+    BondCollected,
     Deposited,
     Fact,
+    ImbalanceClaimed,
+    ImbalanceOpened,
+    ImbalanceSettled,
+    ImbalanceVoided,
     MarketOpened,
+    Moved,
     WithdrawalCancelled,
     WithdrawalRequested,
     Withdrawn,
@@ -23,7 +30,9 @@ from settlement.ledger import Ledger
 
 
 class ChainState:
-    """Registry, ledger, markets and settled batches after the facts applied so far.
+    """Registry, ledger, markets, settled batches and claims of imbalance after the facts applied so far.
+
+    `claims` are those that were not voided, by session, and `charged` those of them that were settled.
 
     `chronicle` is told each fact with its block by whoever knows that.
 
@@ -37,6 +46,8 @@ class ChainState:
         self.ledger = Ledger(scale)
         self.markets: dict[int, MarketOpened] = {}
         self.settled: dict[tuple[int, int], BatchSettled] = {}
+        self.claims: dict[int, ImbalanceClaimed] = {}
+        self.charged: dict[int, ImbalanceSettled] = {}
         self._separator = separator
 
     def free(self, account: int) -> Nano:
@@ -54,8 +65,16 @@ class ChainState:
                 self.markets[fact.market] = fact
             case BatchSettled():
                 return self._settle(fact, calldata)
-            case Deposited() | WithdrawalRequested() | WithdrawalCancelled() | Withdrawn():
+            case Deposited() | WithdrawalRequested() | WithdrawalCancelled() | Withdrawn() | Moved():
                 self.ledger.apply(fact)
+            case ImbalanceClaimed():
+                self.claims[fact.session] = fact
+            case ImbalanceVoided():
+                self.claims.pop(fact.session, None)
+            case ImbalanceSettled():
+                self.charged[fact.session] = fact
+            case ImbalanceOpened() | Answering() | BondCollected():
+                pass  # what was charged under them was checked by the contract, and the money is in `Moved`
             case _:
                 self.registry.apply(fact)
         return None

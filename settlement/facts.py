@@ -76,8 +76,77 @@ class BatchSettled:
     fee: Nano
 
 
-EscrowFact = Deposited | WithdrawalRequested | WithdrawalCancelled | Withdrawn
-Fact = IdentityFact | EscrowFact | MarketOpened | BatchSettled
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The clearer moved credit between accounts: pairs of account and change, one after the other, that sum to zero."""
+
+    entries: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImbalanceOpened:
+    """The terms of imbalance in a market; they never change. No price per kWh is beyond `price_cap`, either way."""
+
+    market: int
+    counterpart: int
+    price_cap: MicroPerKwh
+    window: int
+    bond: Nano
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """An account answers for the imbalance of another, in deliveries that start up to `until`."""
+
+    responsible: int
+    account: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImbalanceClaimed:
+    """What was metered in a session is claimed by the root of a tree, and a bond taken from `account`."""
+
+    session: int
+    account: int
+    root: bytes
+    leaves: int
+    short: MicroPerKwh
+    long: MicroPerKwh
+    parameters: bytes
+    claimed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImbalanceVoided:
+    """The claim was contradicted in the leaf of an asset; the bond is `account`'s, and owed to it if not `paid`."""
+
+    session: int
+    account: int
+    asset: int
+    paid: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImbalanceSettled:
+    """The claim stood, and so many leaves were charged; `counterpart` is the change of that account's credit."""
+
+    session: int
+    charges: int
+    counterpart: Nano
+
+
+@dataclass(frozen=True, slots=True)
+class BondCollected:
+    """A bond that was owed was paid."""
+
+    account: int
+    amount: Nano
+
+
+EscrowFact = Deposited | WithdrawalRequested | WithdrawalCancelled | Withdrawn | Moved
+ImbalanceFact = ImbalanceOpened | Answering | ImbalanceClaimed | ImbalanceVoided | ImbalanceSettled | BondCollected
+Fact = IdentityFact | EscrowFact | ImbalanceFact | MarketOpened | BatchSettled
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Every movement is a set of signed entries that sum to zero; account 0 stands for
 the escrow holds. No other account ever falls below zero. A movement happens wholly or not at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exchange.units import Nano, amount
@@ -22,6 +22,7 @@ from settlement.facts import (
     Deposited,
     EscrowFact,
     MarketOpened,
+    Moved,
     WithdrawalCancelled,
     WithdrawalRequested,
     Withdrawn,
@@ -131,6 +132,25 @@ class Ledger:
                 raise CreditTooLarge(account, self.credit(account) + money)
         self._post({account: earned.get(account, 0) + owed.get(account, 0) for account in {**earned, **owed}})
 
+    def move(self, entries: Iterable[tuple[int, int]]) -> None:
+        """Move credit between accounts as the clearer does, one entry after the other, but wholly or not at all.
+
+        Raises `AmountOutOfBounds` where debits are not credits, `CreditShort` and `CreditTooLarge`.
+        """
+        held: dict[int, int] = {}
+        total = 0
+        for account, change in entries:
+            before = held.get(account, self.credit(account))
+            if before + change < 0:
+                raise CreditShort(account, Nano(before), -change)
+            if before + change > MAX_CREDIT:
+                raise CreditTooLarge(account, before + change)
+            held[account] = before + change
+            total += change
+        if total:
+            raise AmountOutOfBounds(Nano(total))
+        self._post({account: after - self.credit(account) for account, after in held.items()})
+
     def apply(self, fact: EscrowFact) -> None:
         """Take one more fact from the contract's log; raises what the movement raises if it cannot have happened."""
         match fact:
@@ -147,6 +167,8 @@ class Ledger:
                     raise AmountOutOfBounds(amount)
                 self._post({OUTSIDE: amount, account: -amount})
                 del self.requests[account]
+            case Moved(entries):
+                self.move(entries)
 
     def _post(self, entries: Mapping[int, int]) -> None:
         assert sum(entries.values()) == 0, "what one account loses others gain"

@@ -13,23 +13,36 @@ from identity.address import Address
 from identity.effects import registry_logs
 from identity.effects.registry_logs import UnknownRegistryEvent
 from identity.facts import AccountOpened, AssetEnrolled, AssetRefreshed, EpochBegun
+from settlement.claim_tree import read_entry
 from settlement.effects.errors import UnknownEvent
 from settlement.effects.sources import Sources
 from settlement.facts import (
+    Answering,
     BatchSettled,
+    BondCollected,
     Deposited,
     Fact,
+    ImbalanceClaimed,
+    ImbalanceFact,
+    ImbalanceOpened,
+    ImbalanceSettled,
+    ImbalanceVoided,
     MarketOpened,
+    Moved,
     WithdrawalCancelled,
     WithdrawalRequested,
     Withdrawn,
 )
 
-PASSED_OVER = frozenset({"AdminProposed", "AdminChanged", "RoleGranted", "RoleRevoked", "Paused", "Unpaused"})
+PASSED_OVER = frozenset(
+    {"AdminProposed", "AdminChanged", "RoleGranted", "RoleRevoked", "Paused", "Unpaused", "ClearerNamed"}
+)
 
 
 def fact_in(entry: LogEntry, sources: Sources, *, scale: int, block_time: int) -> Fact | None:
     """Return the fact in a log entry of any of our contracts, or None where it is passed over; see `decode`."""
+    if entry.address == sources.clearer:
+        return decode_imbalance(entry)
     registry = sources.registry_at(entry.address)
     if registry is None:
         return decode(entry, scale=scale, block_time=block_time)
@@ -50,6 +63,49 @@ def decode(entry: LogEntry, *, scale: int, block_time: int) -> Fact | None:
         raise UnknownEvent(entry.tx_hash, entry.index)
     name, fields = event
     return None if name in PASSED_OVER else _fact(name, fields, scale, block_time)
+
+
+def decode_imbalance(entry: LogEntry) -> ImbalanceFact | None:
+    """Return the fact in a log entry of the clearer, or None where it is none of ours: no money moves by its word."""
+    event = abi_of("Imbalance").event(entry.topics, entry.data)
+    if event is None:
+        return None
+    name, fields = event
+    match name:
+        case "ImbalanceOpened":
+            return ImbalanceOpened(
+                market=fields["market"],
+                counterpart=fields["counterpart"],
+                price_cap=MicroPerKwh(fields["price_cap"]),
+                window=fields["window_seconds"],
+                bond=Nano(fields["bond_nano"]),
+            )
+        case "Answering":
+            return Answering(responsible=fields["responsible"], account=fields["account"], until=fields["until"])
+        case "ImbalanceClaimed":
+            return ImbalanceClaimed(
+                session=fields["session"],
+                account=fields["account"],
+                root=fields["root"],
+                leaves=fields["leaves"],
+                short=MicroPerKwh(fields["short"]),
+                long=MicroPerKwh(fields["long"]),
+                parameters=fields["parameters"],
+                claimed_at=fields["claimed_at"],
+            )
+        case "ImbalanceVoided":
+            return ImbalanceVoided(
+                session=fields["session"], account=fields["account"], asset=fields["asset"], paid=fields["paid"]
+            )
+        case "ImbalanceSettled":
+            return ImbalanceSettled(
+                session=fields["session"],
+                charges=fields["charges"],
+                counterpart=Nano(fields["counterpart_nano"]),
+            )
+        case _:
+            assert name == "BondCollected", f"the contract logs {name}, and nobody here reads it"
+            return BondCollected(fields["account"], Nano(fields["nano"]))
 
 
 def _fact(name: str, fields: dict[str, Any], scale: int, block_time: int) -> Fact:
@@ -77,6 +133,8 @@ def _fact(name: str, fields: dict[str, Any], scale: int, block_time: int) -> Fac
             return WithdrawalCancelled(fields["account"])
         case "Withdrawn":
             return Withdrawn(fields["account"], Nano(fields["token_units"] * scale))
+        case "Moved":
+            return Moved(tuple(read_entry(word) for word in fields["entries"]))
         case "MarketOpened":
             return MarketOpened(
                 market=fields["market"],

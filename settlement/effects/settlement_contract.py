@@ -11,6 +11,7 @@ from enum import IntFlag
 from typing import Any
 
 from contracts.abi import abi_of
+from contracts.errors import NoSuchContract, Reverted
 from contracts.evm import Evm
 from exchange.units import MicroPerKwh, Nano
 from identity.address import Address
@@ -116,6 +117,11 @@ def pause() -> bytes:
 def unpause() -> bytes:
     """Take deposits and settlements again, as the admin."""
     return _tell("unpause")
+
+
+def name_clearer(clearer: Address) -> bytes:
+    """Name the contract that may move credit after delivery, once and for good, as the admin."""
+    return _tell("name_clearer", clearer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +230,22 @@ class SettlementContract:
 
     def sources(self) -> Sources:
         """Return the contract with the registries it asks: whose logs its state follows from."""
-        registries = (Address(self._ask(name)[0]) for name in ("did_registry", "asset_registry", "role_registry"))
-        return Sources(self.evm, self.address, *registries)
+        dids, assets, roles = (
+            Address(self._ask(name)[0]) for name in ("did_registry", "asset_registry", "role_registry")
+        )
+        return Sources(self.evm, self.address, dids, assets, roles, self.clearer()[0])
+
+    def clearer(self) -> tuple[Address | None, int]:
+        """Return which contract may move credit after delivery, and from when on; none where nobody was named.
+
+        A contract of before there were clearers has none either.
+        """
+        try:
+            word = self._number("clearer")
+        except (NoSuchContract, Reverted):
+            return None, 0
+        address = Address((word & (1 << 160) - 1).to_bytes(20))
+        return (address, word >> 160) if word else (None, 0)
 
     def required_roles(self) -> RequiredRoles:
         """Return the roles that an asset must hold to trade, and to offer balancing."""

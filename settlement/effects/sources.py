@@ -8,13 +8,14 @@ from identity.address import Address
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Four contracts on one chain, by their addresses."""
+    """Four contracts on one chain, by their addresses; and the clearer's, where one was named."""
 
     evm: Evm
     settlement: Address
     did_registry: Address
     asset_registry: Address
     role_registry: Address
+    clearer: Address | None = None
 
     def registry_at(self, address: bytes) -> str | None:
         """Return which registry stands at an address, by its contract's name; none at any other."""
@@ -31,6 +32,7 @@ class Sources:
         Each is asked for its own, so that what they answer may be of different chains where a block is replaced
         meanwhile: whoever reads compares the hashes of the blocks. Raises `EvmError`.
         """
-        addresses = dict.fromkeys((self.settlement, self.did_registry, self.asset_registry, self.role_registry))
+        asked = (self.settlement, self.did_registry, self.asset_registry, self.role_registry, self.clearer)
+        addresses = dict.fromkeys(address for address in asked if address is not None)
         entries = [entry for address in addresses for entry in self.evm.logs(address, from_block, to_block)]
         return sorted(entries, key=lambda entry: (entry.block_number, entry.index))

@@ -54,7 +54,7 @@ def record(evm):
 
 @pytest.fixture
 def here(local):
-    return DeploymentRecord.of(deploy(local, KEY, roles=ROLES, withdrawal_delay_seconds=60))
+    return DeploymentRecord.of(deploy(local, KEY, roles=ROLES, withdrawal_delay_seconds=60, imbalance=True))
 
 
 def test_what_was_deployed_from_the_artifacts_is_the_same(evm, record):
@@ -71,6 +71,14 @@ def test_a_settlement_over_a_token_and_registries_of_somebody_else_is_the_same(l
     second = DeploymentRecord.of(deploy(local, KEY, roles=ROLES, token=token, registries=registries))
     assert [contract.name for contract in second.contracts] == ["Settlement"]
     assert check(local, second) == []
+
+
+def test_what_the_contract_of_imbalance_says_of_its_settlement_is_checked(local, here):
+    assert check(local, here) == []
+    # it says of another settlement that it clears it; and the settlement, that it asks another registry
+    for name, place, immutable in (("Imbalance", 0, "SETTLEMENT"), ("Settlement", 3, "DID_REGISTRY")):
+        lie = with_word(here.contract(name).arguments, place, 5)
+        assert ("Imbalance", f"immutable {immutable}") in what(check(local, changed(here, name, arguments=lie)))
 
 
 @pytest.mark.parametrize("name", DEPLOYABLE)
@@ -158,7 +166,9 @@ def test_another_delay_than_the_one_deployed_is_named(local, here):
 def test_a_settlement_that_asks_others_than_those_deployed_is_named(local, here, place, immutable):
     contract = here.contract("Settlement")
     lied = changed(here, "Settlement", arguments=with_word(contract.arguments, place, 5))
-    assert what(check(local, lied)) == {("Settlement", "creation input"), ("Settlement", f"immutable {immutable}")}
+    asked_too = {("Imbalance", "immutable DID_REGISTRY")} if immutable == "did_registry" else set()
+    expected = {("Settlement", "creation input"), ("Settlement", f"immutable {immutable}")} | asked_too
+    assert what(check(local, lied)) == expected
 
 
 @pytest.mark.parametrize("place", [0, 1])

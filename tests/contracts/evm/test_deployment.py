@@ -171,8 +171,30 @@ def record():
     )
 
 
+def test_a_contract_of_imbalance_that_is_asked_for_is_deployed_and_named(local):
+    deployment = deploy(local, OPERATOR, roles=ROLES, imbalance=True)
+    assert _read(local, deployment.imbalance, "settlement()", "address") == "0x" + deployment.settlement.hex()
+    named = _read(local, deployment.settlement, "clearer()", "uint256")
+    assert named & 2**160 - 1 == int.from_bytes(deployment.imbalance)
+    assert named >> 160 == local.head().timestamp  # nobody has money there who would have to be waited for
+    assert stands(local, deployment)
+    assert Deployment.from_json(deployment.to_json()) == deployment
+
+
+def test_where_somebody_else_is_the_admin_it_is_left_to_the_admin_to_name_it(local):
+    deployment = deploy(local, OPERATOR, roles=ROLES, admin=ADMIN, imbalance=True)
+    assert deployment.imbalance is not None
+    assert _read(local, deployment.settlement, "clearer()", "uint256") == 0
+
+
 def test_a_record_written_is_the_record_read(record):
     assert Deployment.from_json(record.to_json()) == record
+
+
+def test_a_record_of_before_there_was_a_contract_of_imbalance_is_read(record):
+    old = json.loads(record.to_json())
+    del old["imbalance"]
+    assert Deployment.from_json(json.dumps(old)) == record
 
 
 @pytest.mark.parametrize(
@@ -197,6 +219,8 @@ def test_a_record_written_is_the_record_read(record):
         {"code_digests": {}},
         {"code_digests": {"Settlement": "0x"}},
         {"code_digests": {"Settlement": "0x" + "66" * 32, "Bell": "0x" + "66" * 32}},
+        {"imbalance": "0x" + "99" * 20},
+        {"imbalance": 5},
         {"more": 1},
     ],
     ids=str,

@@ -15,7 +15,7 @@ from tests.contracts.evm.roles import ROLES
 
 @pytest.fixture
 def deployment(local):
-    return deploy(local, devnet_key(0), roles=ROLES, withdrawal_delay_seconds=60)
+    return deploy(local, devnet_key(0), roles=ROLES, withdrawal_delay_seconds=60, imbalance=True)
 
 
 @pytest.fixture
