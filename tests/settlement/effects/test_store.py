@@ -35,10 +35,17 @@ from settlement.effects.fact_document import from_json, kind_of, to_json
 from settlement.effects.sql_store import SqlStore
 from settlement.effects.store import Attempt, Checkpoint, Lease, StoredBatch, StoredFact
 from settlement.facts import (
+    Answering,
     BatchSettled,
+    BondCollected,
     Deposited,
     Fact,
+    ImbalanceClaimed,
+    ImbalanceOpened,
+    ImbalanceSettled,
+    ImbalanceVoided,
     MarketOpened,
+    Moved,
     WithdrawalCancelled,
     WithdrawalRequested,
     Withdrawn,
@@ -111,6 +118,22 @@ FACTS = [
         market=1, tree=1, fee_account=1, fee_cap=MicroPerKwh(2), period=900, lead=300, window=7_200, uniform=False
     ),
     SETTLED,
+    Moved(((1, -5), (2, 5))),
+    ImbalanceOpened(market=1, counterpart=1, price_cap=MicroPerKwh(9), window=7_200, bond=Nano(10)),
+    Answering(responsible=1, account=2, until=7),
+    ImbalanceClaimed(
+        session=SESSION,
+        account=1,
+        root=b"\7" * 32,
+        leaves=3,
+        short=MicroPerKwh(-4),
+        long=MicroPerKwh(5),
+        parameters=b"\3" * 32,
+        claimed_at=11,
+    ),
+    ImbalanceVoided(session=SESSION, account=2, asset=1, paid=False),
+    ImbalanceSettled(session=SESSION, charges=2, counterpart=Nano(-8)),
+    BondCollected(2, Nano(10)),
 ]
 
 
