@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from exchange.balancing_tree import as_it_flows, reserve_tree
 from exchange.clearing import Clearing, Held, NodeResult
 from exchange.congestion import rents
-from exchange.delivery import Mechanism, SessionKey
+from exchange.delivery import BALANCING, Mechanism, SessionKey
 from exchange.fee_row import FeeRow
 from exchange.found import Found, find
 from exchange.order import Side
-from exchange.own_energy import own_use
+from exchange.own_energy import own_use, untouched
 from exchange.resting import Resting
 from exchange.trade import Trade
 from exchange.tree import FeeShare, Tree
@@ -30,10 +31,13 @@ def clear(
     `mechanism` is that of nodes that name no other. No account trades with itself: admission refuses own orders that
     cross at different homes, and should any stand here all the same, the later one lapses. Every order is for this
     session, hangs on a node of the tree and stands here once; anything else is a bug of the caller.
+
+    In a balancing session own energy is none: nobody's own offer serves its own need (`exchange/balancing_tree.py`).
     """
+    tree = reserve_tree(tree, session.product)
     orders = sorted(entries, key=lambda resting: resting.arrival)
     assert all(resting.order.session == session for resting in orders), "every order is for this session"
-    uses, left = own_use(orders)
+    uses, left = untouched(orders) if session.product in BALANCING else own_use(orders)
     assert len(left) == len(orders), "every order stands in the book once"
     lapsed = _crossing_their_own([resting for resting in orders if left[resting.digest]], tree)
     book = [resting for resting in orders if left[resting.digest] and resting.digest not in lapsed]
@@ -61,7 +65,7 @@ def clear(
         trades=tuple(sorted(trades, key=Trade.leaf)),
         own_uses=tuple(uses),
         lapsed=tuple(sorted(lapsed)),
-        nodes=_nodes(found, bids, offers, tree),
+        nodes=as_it_flows(_nodes(found, bids, offers, tree), session.product),
         held=tuple(
             sorted(
                 (

@@ -14,8 +14,14 @@ class Product(IntEnum):
 
     SPOT = 1
     FORWARD = 2
+    BALANCING_UP = 3
+    BALANCING_DOWN = 4
 
     __hash__ = int.__hash__  # an enumeration's own is slow, and sessions are looked up all the time
+
+
+BALANCING = frozenset({Product.BALANCING_UP, Product.BALANCING_DOWN})
+"""The products of the balancing market. Up: generate, discharge, shed load. Down: consume, charge, curtail."""
 
 
 class Mechanism(IntEnum):
@@ -99,6 +105,8 @@ class Market:
             raise ValueError("a market of one rate is cleared once, at gate closure")
         if not 0 <= self.matching < self.window:
             raise ValueError("a proposal comes while its session may still be settled")
+        if self.product in BALANCING and self.mechanism is not Mechanism.PAY_AS_OFFER:
+            raise ValueError("balancing is one-sided: whoever provides it is paid as offered")
 
     def session(self, delivery_start: int) -> SessionKey:
         """Return the session for the delivery period that begins at `delivery_start`."""

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from exchange.charge import StateOfCharge
+from exchange.charge_documents import stated_to_document
 from exchange.clearing import Clearing, Held, NodeResult, OwnUse
 from exchange.delivery import Product, SessionKey
 from exchange.errors import OrderMalformed
 from exchange.events import (
+    ChargeStated,
     Event,
     GateClosed,
     NodeTermsSet,
@@ -58,6 +61,8 @@ def event_to_document(event: Event) -> Document:
                 "signer": hexed(event.signer),
                 "at": event.at,
             }
+        case ChargeStated():
+            return stated_to_document(event)
         case OrderAccepted():
             return {
                 "event": "order-accepted",
@@ -114,6 +119,16 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 signature=fields.raw("signature", 64),
                 signer=fields.raw("signer", 20),
                 at=fields.whole("at"),
+            )
+        case "charge-stated":
+            charge, signature = charge_from_document(fields.mapping("charge"))
+            event = ChargeStated(
+                digest=fields.raw("digest", 32),
+                charge=charge,
+                signature=signature,
+                signer=fields.raw("signer", 20),
+                account=fields.whole("account"),
+                at=fields.whole("stated_at"),
             )
         case "order-accepted":
             event = OrderAccepted(
@@ -172,6 +187,24 @@ def terms_from_document(document: Mapping[str, Any]) -> tuple[NodeTerms, bytes]:
     terms, signature = fields.terms(), fields.raw("signature", 64)
     fields.finish()
     return terms, signature
+
+
+def charge_from_document(document: Mapping[str, Any]) -> tuple[StateOfCharge, bytes]:
+    """Read a signed state of charge; raises `OrderMalformed` naming what is wrong with it."""
+    fields = _Fields(document)
+    try:
+        charge = StateOfCharge(
+            asset=Address(fields.raw("asset", 20)),
+            at=fields.whole("at"),
+            stored=Wh(fields.whole("stored_wh")),
+            least=Wh(fields.whole("least_wh")),
+            serial=fields.whole("serial"),
+        )
+    except ValueError as error:
+        raise OrderMalformed(str(error)) from error
+    signature = fields.raw("signature", 64)
+    fields.finish()
+    return charge, signature
 
 
 def order_to_document(signed: SignedOrder) -> Document:

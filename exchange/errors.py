@@ -11,12 +11,18 @@
     │   ├── SizeOutOfBounds       size-out-of-bounds
     │   ├── PreferencesUnknown    preferences-unknown
     │   ├── PreferencesDiffer     preferences-differ
+    │   ├── NoBalancingHere       no-balancing-here
+    │   ├── RateNotExact          rate-not-exact
+    │   ├── BeyondHeadroom        beyond-headroom
+    │   │   └── NoStateOfCharge   no-state-of-charge
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
     ├── UnknownNode               unknown-node
     ├── TermsOutOfTurn            terms-out-of-turn
     ├── TermsOutOfBounds          terms-out-of-bounds
+    ├── ChargeOutOfBounds         charge-out-of-bounds
+    ├── ChargeOvertaken           charge-overtaken
     ├── UnknownOrder              unknown-order
     ├── UnknownSession            unknown-session
     ├── UnknownTrade              unknown-trade
@@ -144,6 +150,56 @@ class PreferencesDiffer(OrderRejected):
         super().__init__("the preferences do not have the hash that the order was signed with")
 
 
+class NoBalancingHere(OrderRejected):
+    """The community has not enabled a balancing market."""
+
+    code = "no-balancing-here"
+
+    def __init__(self) -> None:
+        super().__init__("this community has no balancing market: ENABLE_BALANCING_MARKET is false")
+
+
+class RateNotExact(OrderRejected):
+    """The price of a balancing offer gives no whole rate: name the limit instead."""
+
+    code = "rate-not-exact"
+
+    def __init__(self, price: int, energy: int) -> None:
+        super().__init__(f"{price} nano for {energy} Wh are no whole number of µ/kWh")
+        self.price = price
+        self.energy = energy
+
+
+class BeyondHeadroom(OrderRejected):
+    """The asset cannot do what is offered beside what it has traded and promised; `bound` names the figure that binds.
+
+    `headroom` is what it can still promise in that direction (Wh), `slot` the delivery in which it would run short.
+    """
+
+    code = "beyond-headroom"
+
+    def __init__(self, asset: str, *, energy: int, headroom: int, bound: str, figure: int, slot: int) -> None:
+        super().__init__(
+            f"asset {asset} offers {energy} Wh and can promise {headroom} Wh more: "
+            f"{bound} is {figure} Wh in the slot that begins at {slot}"
+        )
+        self.asset = asset
+        self.energy = energy
+        self.headroom = headroom
+        self.bound = bound
+        self.figure = figure
+        self.slot = slot
+
+
+class NoStateOfCharge(BeyondHeadroom):
+    """The asset stores energy, and nobody who may sign for it has stated how much, as of the slot or before."""
+
+    code = "no-state-of-charge"
+
+    def __init__(self, asset: str, *, energy: int, slot: int) -> None:
+        super().__init__(asset, energy=energy, headroom=0, bound="stored energy that was stated", figure=0, slot=slot)
+
+
 class OwnCrossing(OrderRejected):
     """The order could be matched with another order of the same account."""
 
@@ -200,6 +256,23 @@ class TermsOutOfBounds(ExchangeRefused):
     """The fee or the limits are none that the node can have: the fee of some trade would be above its cap."""
 
     code = "terms-out-of-bounds"
+
+
+class ChargeOutOfBounds(ExchangeRefused):
+    """The state of charge is none that the asset can have, or is for no instant at which a delivery period begins."""
+
+    code = "charge-out-of-bounds"
+
+
+class ChargeOvertaken(ExchangeRefused):
+    """A state of charge of this asset with the same or a higher serial is held."""
+
+    code = "charge-overtaken"
+
+    def __init__(self, serial: int, held: int) -> None:
+        super().__init__(f"the statement has the serial {serial}, and {held} is held")
+        self.serial = serial
+        self.held = held
 
 
 class UnknownOrder(ExchangeRefused):

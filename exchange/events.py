@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from exchange.charge import StateOfCharge
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
 from exchange.order import SignedOrder
@@ -28,6 +29,18 @@ class NodeTermsSet:
     terms: NodeTerms
     signature: bytes
     signer: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeStated:
+    """Who may sign for a storage has said how full it is: what it offers to balance is held against that."""
+
+    digest: bytes
+    charge: StateOfCharge
+    signature: bytes
+    signer: bytes
+    account: int
     at: int
 
 
@@ -87,4 +100,13 @@ class SessionSettled:
     at: int
 
 
-Event = ParametersSet | NodeTermsSet | OrderAccepted | OrderCancelled | GateClosed | SessionCleared | SessionSettled
+Event = (
+    ParametersSet
+    | NodeTermsSet
+    | ChargeStated
+    | OrderAccepted
+    | OrderCancelled
+    | GateClosed
+    | SessionCleared
+    | SessionSettled
+)

@@ -10,19 +10,23 @@ from collections.abc import Callable, Mapping
 from typing import TypedDict
 
 from exchange.admission import admit, check_gate, check_market, judge
+from exchange.balancing_admission import certified_properties
+from exchange.charge import StateOfCharge
 from exchange.clear import Resting, clear
 from exchange.clearing import Clearing
 from exchange.crossings import Crossings
-from exchange.delivery import SessionKey
+from exchange.delivery import BALANCING, SessionKey
 from exchange.errors import (
     GateClosed,
     OrderCancelledBefore,
     OwnCrossing,
+    SessionNotCleared,
     ShortOfCollateral,
     UnknownOrder,
     UnknownSession,
 )
 from exchange.events import (
+    ChargeStated,
     Event,
     NodeTermsSet,
     OrderAccepted,
@@ -35,11 +39,13 @@ from exchange.events import (
     GateClosed as GateClosedEvent,
 )
 from exchange.held_session import Session, SessionForgotten, Summary
-from exchange.order import Order, SignedOrder, cancellation_digest
+from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.own_orders import Home, OwnOrders
 from exchange.parameters import Parameters
+from exchange.positions import Positions, slots_of
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
+from exchange.reserves import Reserves
 from exchange.resting import NOBODY
 from exchange.rulebook import Rulebook
 from exchange.session import SessionState, Step, after, follows
@@ -88,6 +94,8 @@ class Market:
         self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
         self._uncleared: dict[SessionKey, None] = {}
         self._crossings = Crossings({}, 1)
+        self.positions = Positions({}, 1)
+        self.reserves = Reserves(1)
 
     @property
     def rulebook(self) -> Rulebook:
@@ -186,6 +194,7 @@ class Market:
                 raise OrderCancelledBefore(digest)
         elif key in self.forgotten:
             raise GateClosed(self.gate_closure(key))
+        self._refuse_beyond_headroom(order, key, registry)
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
@@ -270,6 +279,19 @@ class Market:
             raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
         return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
 
+    def state_charge(
+        self, charge: StateOfCharge, signature: bytes, *, registry: Registry, now: int
+    ) -> ChargeStated | None:
+        """Decide on a signed state of charge; nothing is to be done for one that is held already."""
+        digest = charge.digest(self._separator)
+        signer = recover(digest, signature)
+        if self.reserves.held(digest) is not None:
+            return None
+        standing = registry.judge(charge.asset, signer, charge.epoch, now)
+        self.reserves.must_follow(charge, certified_properties(registry, charge.asset, now))
+        account = standing.account.number
+        return ChargeStated(digest=digest, charge=charge, signature=signature, signer=signer, account=account, at=now)
+
     # The fold
 
     def apply(self, event: Event) -> None:
@@ -279,8 +301,12 @@ class Market:
                 self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
                 self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
+                self.positions = Positions(event.parameters.calendar, event.parameters.slot)
+                self.reserves = Reserves(event.parameters.slot)
             case NodeTermsSet():
                 self.rulebook.set(event)
+            case ChargeStated():
+                self.reserves.state(event)
             case OrderAccepted():
                 self._accept(event)
             case OrderCancelled():
@@ -294,6 +320,7 @@ class Market:
                 own.remove(order, event.digest, self._home(order))
                 if not own:
                     del self._own_orders[event.session, accepted.account]
+                self.reserves.remove(order)
                 self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
             case GateClosedEvent():
                 session = self.sessions[event.session]
@@ -358,6 +385,7 @@ class Market:
             own = self._own_orders[session.key, event.account] = OwnOrders()
         own.add(order, event.digest, self._home(order))
         self._reserve(event.account, order.most_it_can_cost)
+        self.reserves.add(order)
         self.next_sequence = event.receipt.sequence + 1
 
     def _clear(self, event: SessionCleared) -> None:
@@ -367,6 +395,12 @@ class Market:
         del self._uncleared[event.session]
         self._crossings.note(event.session, event.clearing)
         self._crossings.forget(event.at - _KEPT_SECONDS)
+        if event.session.product in BALANCING:  # a promise is no position: only what is called will be one
+            self.reserves.award(event.session, session.live(), event.clearing)
+        else:
+            self.positions.note(event.session, session.orders, event.clearing)
+        self.positions.forget(event.at - _KEPT_SECONDS)
+        self.reserves.forget(event.at - _KEPT_SECONDS)
         for accepted in session.live():
             self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
         for account, cost in _costs(session, event.clearing).items():
@@ -375,7 +409,7 @@ class Market:
             self._own_orders.pop((event.session, account), None)
 
     def _home(self, order: Order) -> Home:
-        return self.parameters.node_of(order.asset), self.parameters.home_of(order.asset)
+        return home_for(order, self.parameters)
 
     def _reserve(self, account: int, nano: int) -> None:
         reserved = self._reserved.get(account, 0) + nano
@@ -385,12 +419,28 @@ class Market:
         else:
             self._reserved.pop(account, None)
 
+    def _refuse_beyond_headroom(self, order: Order, key: SessionKey, registry: Registry) -> None:
+        """Refuse an offer of balancing beyond what its asset can do, or while what it has traded is not known yet."""
+        if order.product not in BALANCING or order.side is not Side.OFFER:
+            return
+        for uncleared in sorted(self._uncleared):
+            slots = slots_of(uncleared, self.parameters.calendar, self.parameters.slot)
+            if uncleared.product not in BALANCING and order.delivery_start in slots:
+                raise SessionNotCleared(str(uncleared), self.gate_closure(uncleared))
+        self.reserves.must_fit(order, self.positions, registry, self.gate_closure(key))
+
     def _refuse_own_crossing(self, order: Order, key: SessionKey, account: int) -> None:
         own = self._own_orders.get((key, account))
         if own is not None:
             other = own.crossing(order, self._home(order), self.rulebook.rules(key).tree)
             if other is not None:
                 raise OwnCrossing(other)
+
+
+def home_for(order: Order, parameters: Parameters) -> Home:
+    """Return the home at which an order meets others of its account. In balancing there is no own use, and no home."""
+    node = parameters.node_of(order.asset)
+    return node, order.side.name if order.product in BALANCING else parameters.home_of(order.asset)
 
 
 def resting_order(accepted: OrderAccepted, parameters: Parameters) -> Resting:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from exchange.balancing_tree import reserve_tree
 from exchange.book import Book
 from exchange.clear import clear
 from exchange.clearing import Clearing, OwnUse
-from exchange.delivery import Mechanism
+from exchange.delivery import Mechanism, Product
 from exchange.documents import hexed
 from exchange.events import OrderAccepted
 from exchange.market import resting_order
@@ -130,9 +131,11 @@ def _check_limits(book: Book, tree: Tree) -> Iterator[Finding]:
                 if number == trade.fees.top:
                     break
                 crossed.setdefault(number, [0, 0])[way] += trade.energy
+    tree = reserve_tree(tree, book.key.product)  # balancing down, what bids pass is let out, and what offers pass in
+    names = ("out", "in") if book.key.product is Product.BALANCING_DOWN else ("in", "out")
     for number, ways in sorted(crossed.items()):
         for what, energy, limit in zip(
-            ("in", "out"), ways, (tree[number].import_limit, tree[number].export_limit), strict=True
+            names, ways, (tree[number].import_limit, tree[number].export_limit), strict=True
         ):
             if limit is not None and energy > limit:
                 sentence = f"{energy} Wh went {what}, and the node lets {limit} Wh through"

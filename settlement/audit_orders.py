@@ -7,7 +7,7 @@ from exchange.book import Book
 from exchange.documents import hexed
 from exchange.errors import OrderRejected
 from exchange.events import OrderAccepted, OrderCancelled
-from exchange.market import ENERGY_TYPE_CHANGED
+from exchange.market import ENERGY_TYPE_CHANGED, home_for
 from exchange.order import Side, cancellation_digest
 from identity.address import Address, to_text
 from identity.errors import AuthorityRefused, BadSignature
@@ -169,7 +169,7 @@ def _check_exclusions(book: Book, taken_back: dict[bytes, OrderCancelled]) -> It
 
 def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> Iterator[Finding]:
     """Yield orders that crossed an order of their own account that certainly still stood when they came."""
-    home_of, node_of, tree = book.rules.home_of, book.rules.node_of, book.rules.tree
+    rules, node_of, tree = book.rules, book.rules.node_of, book.rules.tree
     standing: dict[int, list[OrderAccepted]] = {}
     for accepted in sorted(book.orders, key=lambda accepted: accepted.receipt.sequence):
         order = accepted.signed.order
@@ -179,7 +179,7 @@ def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> 
             if gone is not None and gone.at <= accepted.receipt.received_at:
                 continue
             rest = other.signed.order
-            at_home = (node_of(rest.asset), home_of(rest.asset)) == (node_of(order.asset), home_of(order.asset))
+            at_home = home_for(rest, rules) == home_for(order, rules)
             if rest.side is order.side or at_home:
                 continue
             bid, offer = (order, rest) if order.side is Side.BID else (rest, order)

@@ -1,0 +1,94 @@
+"""Agents of the balancing market: what loads, storages and power plants offer, and how a node's need is bid.
+
+Each offers at the rate it is certified for: supply (up) or demand (down). An offer is of energy that the asset has
+traded on spot or could still give or take, and comes after spot is cleared: no asset holds back any of its spot need,
+and no award takes energy from it. Ratios are the community's (`exchange/balancing_settings.py`), in ppm; what is left
+of a Wh is not offered. `room` is the asset's headroom (`exchange/headroom.py`), beyond which nothing is offered.
+"""
+
+from dataclasses import dataclass
+
+from exchange.balancing_admission import rate_for
+from exchange.balancing_need import Need
+from exchange.balancing_settings import BalancingSettings
+from exchange.delivery import Market, Product
+from exchange.headroom import StoredEnergy
+from exchange.order import Order, Side
+from exchange.parameters import Parameters
+from exchange.units import MicroPerKwh, Wh, whole_wh
+from identity.address import Address
+from identity.claim_data import BalancingRates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancingMarkets:
+    """Where an agent orders: the two balancing markets, the delivery period, and what tells its orders apart."""
+
+    up: Market
+    down: Market
+    start: int
+    salt: int
+
+    @classmethod
+    def of(cls, parameters: Parameters, start: int, salt: int) -> "BalancingMarkets":
+        """Return the balancing markets of a community that has them."""
+        by_product = {market.product: market for market in parameters.markets}
+        return cls(up=by_product[Product.BALANCING_UP], down=by_product[Product.BALANCING_DOWN], start=start, salt=salt)
+
+    def offers(self, asset: Address, energy: Need, rates: BalancingRates) -> list[Order]:
+        """Return the offers of so much in each direction at the certified rates; none of nothing."""
+        return [
+            self._order(asset, Side.OFFER, wh, MicroPerKwh(rate_for(market.product, rates)), market)
+            for market, wh in ((self.up, energy.up), (self.down, energy.down))
+            if wh
+        ]
+
+    def bids(self, asset: Address, need: Need, most: MicroPerKwh) -> list[Order]:
+        """Return a balancing agent's bids for its node's need: it pays at most `most`, fees included."""
+        return [
+            self._order(asset, Side.BID, wh, most, market)
+            for market, wh in ((self.up, need.up), (self.down, need.down))
+            if wh
+        ]
+
+    def _order(self, asset: Address, side: Side, energy: Wh, limit: MicroPerKwh, market: Market) -> Order:
+        return Order(
+            asset=asset,
+            market=market.number,
+            product=market.product,
+            side=side,
+            delivery_start=self.start,
+            energy=energy,
+            limit=limit,
+            valid_until=market.gate_closure(self.start),
+            salt=self.salt,
+        )
+
+
+def load(need: Wh, bought: Wh, settings: BalancingSettings, room: Need) -> Need:
+    """Return what a load offers: to take more by a ratio of its need, and to be shed by a ratio of what it bought.
+
+    It offers to be shed only where the community supports flexible loads.
+    """
+    shed = _part(bought, settings.offer_supply_ratio) if settings.flexible_loads_support else Wh(0)
+    return _within(shed, _part(need, settings.offer_demand_ratio), room)
+
+
+def storage(stored: StoredEnergy, settings: BalancingSettings, room: Need) -> Need:
+    """Return what a storage offers: ratios of what it holds (up), and of its free capacity (down)."""
+    return _within(
+        _part(stored.used, settings.offer_supply_ratio), _part(stored.buyable, settings.offer_demand_ratio), room
+    )
+
+
+def power_plant(room: Need) -> Need:
+    """Return what a power plant offers: all of its spare capacity up, and nothing down."""
+    return Need(up=room.up)
+
+
+def _part(energy: Wh, ppm: int) -> Wh:
+    return whole_wh(energy * ppm)[0]
+
+
+def _within(up: Wh, down: Wh, room: Need) -> Need:
+    return Need(Wh(min(up, room.up)), Wh(min(down, room.down)))
