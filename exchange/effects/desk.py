@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from exchange.acknowledged import acknowledged
 from exchange.book import Book, book_of
+from exchange.charge import StateOfCharge
 from exchange.delivery import SessionKey
 from exchange.effects.archive import Archive
 from exchange.effects.journal import Journal
@@ -33,7 +34,15 @@ from exchange.errors import (
     ParametersDiffer,
     UnknownOrder,
 )
-from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared, SessionSettled
+from exchange.events import (
+    ChargeStated,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    SessionSettled,
+)
 from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
@@ -178,6 +187,22 @@ class Desk:
             return await asyncio.to_thread(self.cancel, digest, signature)
         await asyncio.wrap_future(durable)
         return cancellation
+
+    # Balancing
+
+    def state_charge(self, charge: StateOfCharge, signature: bytes) -> tuple[ChargeStated, bool]:
+        """Take how full a storage is, as it was signed; says whether that is new.
+
+        Refuses as the market does: bad signature, no authority, charge overtaken or out of bounds.
+        """
+        with self._lock:
+            self._refuse_unless_writing()
+            event = self._market.state_charge(charge, signature, registry=self._registry(), now=self.clock())
+            durable = self._carry_out([] if event is None else [event])
+            stated = self._market.reserves.stated(charge.asset)
+        durable.result()
+        assert stated is not None, "what was taken is held"
+        return stated, event is not None
 
     # Sessions
 

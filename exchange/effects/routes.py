@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from exchange.documents import hexed
+from exchange.effects.balancing_routes import balancing_router
 from exchange.effects.desk import Desk
 from exchange.effects.intake import ProblemOf, Submit
 from exchange.effects.order_routes import SettlementOf, order_router
@@ -36,6 +37,7 @@ def exchange_router(
     router.include_router(
         order_router(desk, settlement_of=settlement_of, problem_of=problem_of, reads=reads, submit=submit)
     )
+    router.include_router(balancing_router(desk, submit=submit))
     router.include_router(session_router(desk, settlement_of=settlement_of, reads=reads))
     router.include_router(trade_router(desk, reads=reads))
     router.include_router(meta_router(desk, name=name, version=version))

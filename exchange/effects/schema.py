@@ -83,7 +83,7 @@ class UnsignedOrder(StrictModel):
 
     asset: AddressText = Field(description="the identity address of the asset")
     market: int = Field(ge=0, lt=1 << 32, description="the number of the market node")
-    product: Literal["spot", "forward"] = "spot"
+    product: Literal["spot", "forward", "balancing_up", "balancing_down"] = "spot"
     side: Literal["bid", "offer"] = Field(description="a bid buys, an offer sells")
     delivery_start: Instant = Field(description="the first second of the delivery period, unix time")
     energy_wh: int = Field(gt=0, le=MAX_ENERGY)

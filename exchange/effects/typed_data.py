@@ -5,6 +5,7 @@ https://eips.ethereum.org/EIPS/eip-712
 
 from typing import Any
 
+from exchange.charge import CHARGE_TYPE, StateOfCharge
 from exchange.documents import hexed
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order
 from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
@@ -26,6 +27,7 @@ def type_strings() -> dict[str, str]:
     return {
         "Order": ORDER_TYPE,
         "Cancellation": CANCELLATION_TYPE,
+        "StateOfCharge": CHARGE_TYPE,
         "Receipt": RECEIPT_TYPE,
         "Receipts": RECEIPTS_TYPE,
     }
@@ -61,6 +63,18 @@ def order_typed_data(order: Order, domain: Domain) -> Document:
 def cancellation_typed_data(digest: bytes, domain: Domain) -> Document:
     """Return what a wallet is asked to sign to take the order with this digest back."""
     return _payload("Cancellation", CANCELLATION_TYPE, {"order": hexed(digest)}, domain)
+
+
+def charge_typed_data(charge: StateOfCharge, domain: Domain) -> Document:
+    """Return what a wallet is asked to sign to say how full a storage is."""
+    message = {
+        "asset": to_text(charge.asset),
+        "at": charge.at,
+        "storedWh": charge.stored,
+        "leastWh": charge.least,
+        "serial": str(charge.serial),
+    }
+    return _payload("StateOfCharge", CHARGE_TYPE, message, domain)
 
 
 def _payload(name: str, type_string: str, message: Document, domain: Domain) -> Document:
