@@ -4,7 +4,8 @@
 
 Two books: the worked example of docs/clearing.md, and the summer day of the street that `merit demo` plays, where every
 home states what energy is worth to it. Each is cleared at one node, and with its members in two communities under a
-feeder, which take fees of their own and let only so much out. Prints the tables of docs/mechanisms.md. It clears and adds up, without a chain.
+feeder, which take fees of their own and let only so much out. Prints the tables of docs/mechanisms.md. It clears and
+adds up, without a chain.
 """
 
 from collections.abc import Iterable, Sequence

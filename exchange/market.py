@@ -7,7 +7,6 @@ through it gives the same state again.
 
 from bisect import insort
 from collections.abc import Callable
-from typing import TypedDict
 
 from exchange.admission import admit, check_gate, check_market
 from exchange.crossings import Crossings
@@ -45,19 +44,9 @@ from exchange.session import SessionState, Step, after, follows
 from exchange.session_clearing import clear_closed, clear_tick
 from exchange.terms import NodeTerms
 from exchange.units import Nano, Wh
-from identity.address import to_text
 from identity.claim_data import EnergyType
-from identity.errors import NotTheGridOperator
-from identity.registry import Registry, Standing
+from identity.registry import Registry
 from identity.signature import recover
-
-
-class _KnownBy(TypedDict, total=False):
-    """What an order is known by beyond its asset and account."""
-
-    holder: bytes
-    energy_type: EnergyType
-
 
 _KEPT_SECONDS = 32 * 86_400
 """How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
@@ -198,6 +187,7 @@ class Market:
         free = Nano(credit(account) - self.reserved(account))
         if order.most_it_can_cost > free:
             raise ShortOfCollateral(order.most_it_can_cost, free)
+        known_by = self.parameters.preferences  # what the preferences of others are held against
         return OrderAccepted(
             digest=digest,
             signed=signed,
@@ -206,15 +196,9 @@ class Market:
             account=account,
             asset=standing.asset.number,
             free=free,
-            **self._known_by(order, standing, registry),
+            holder=standing.account.holder if known_by else b"",
+            energy_type=registry.energy_type(order.asset, self.gate_closure(key)) if known_by else EnergyType.NONE,
         )
-
-    def _known_by(self, order: Order, standing: Standing, registry: Registry) -> _KnownBy:
-        """Return what the preferences of others are held against, where there can be any."""
-        if not self.parameters.preferences:
-            return {}
-        energy_type = registry.energy_type(order.asset, self.gate_closure(order.session))
-        return {"holder": standing.account.holder, "energy_type": energy_type}
 
     def cancel(self, digest: bytes, signature: bytes, *, registry: Registry, now: int) -> OrderCancelled | None:
         """Decide on a signed cancellation; nothing is to be done for an order that is cancelled already."""
@@ -268,15 +252,7 @@ class Market:
 
     def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
         """Decide on a signed change of a node's fee and limits; nothing is to be done for one that was taken before."""
-        digest = terms.digest(self._separator)
-        signer = recover(digest, signature)
-        if self.rulebook.held(digest) is not None:
-            return None
-        self.rulebook.must_follow(terms)
-        registry.must_operate(signer, terms.node, now)
-        if signer != self.parameters.tree[terms.node].operator:
-            raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
-        return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
+        return self.rulebook.change(terms, signature, separator=self._separator, registry=registry, now=now)
 
     # The fold
 

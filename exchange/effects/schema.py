@@ -100,6 +100,19 @@ class UnsignedOrder(StrictModel):
         ge=0, lt=1 << 64, description="tells equal orders apart; the upper 32 bits are the account's epoch"
     )
 
+    alternatives: list[AlternativeIn] | None = Field(
+        default=None, min_length=1, max_length=MOST_ALTERNATIVES, description="what `preferences` is the hash of"
+    )
+
+    def to_preferences(self) -> Preferences | None:
+        """Return the preferences as the exchange knows them; raises `OrderMalformed`."""
+        if self.alternatives is None:
+            return None
+        listed = [alternative.model_dump() for alternative in self.alternatives]
+        for alternative in listed:
+            alternative["partners"] = [partner.lower() for partner in alternative["partners"]]
+        return preferences_from_document({"alternatives": listed})
+
     def to_order(self) -> Order:
         """Return the order as the exchange knows it."""
         return Order(
@@ -122,18 +135,6 @@ class OrderIn(UnsignedOrder):
     model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "signature": "0x" + "5a" * 64}]})
 
     signature: SignatureText
-    alternatives: list[AlternativeIn] | None = Field(
-        default=None, min_length=1, max_length=MOST_ALTERNATIVES, description="what `preferences` is the hash of"
-    )
-
-    def to_preferences(self) -> Preferences | None:
-        """Return the preferences as the exchange knows them; raises `OrderMalformed`."""
-        if self.alternatives is None:
-            return None
-        listed = [alternative.model_dump() for alternative in self.alternatives]
-        for alternative in listed:
-            alternative["partners"] = [partner.lower() for partner in alternative["partners"]]
-        return preferences_from_document({"alternatives": listed})
 
 
 class OrdersIn(StrictModel):
