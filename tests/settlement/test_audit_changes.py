@@ -9,7 +9,7 @@ from exchange.book import book_from_document
 from exchange.clear import clear
 from exchange.errors import OrderMalformed
 from exchange.fee_row import FeeRow
-from exchange.market import resting_order
+from exchange.session_clearing import resting_order
 from exchange.tree import FeeShare, Tree
 from settlement.audit import audit
 from tests.registries import CERTIFIER
