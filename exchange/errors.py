@@ -14,6 +14,7 @@
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
+    ├── OrderFilled               order-filled
     ├── UnknownNode               unknown-node
     ├── TermsOutOfTurn            terms-out-of-turn
     ├── TermsOutOfBounds          terms-out-of-bounds
@@ -172,6 +173,16 @@ class OrderCancelledBefore(OrderRejected):
 
     def __init__(self, order: bytes) -> None:
         super().__init__(f"the order 0x{order.hex()} was cancelled")
+        self.order = order
+
+
+class OrderFilled(ExchangeRefused):
+    """All of the order was matched at a tick: nothing is left of it that could be taken back."""
+
+    code = "order-filled"
+
+    def __init__(self, order: bytes) -> None:
+        super().__init__(f"all of the order 0x{order.hex()} is matched, and what is matched is not taken back")
         self.order = order
 
 

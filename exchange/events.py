@@ -61,6 +61,22 @@ class OrderCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TickCleared:
+    """The orders that stood at an instant within the gate were matched: those received before `at`, up to `upto`.
+
+    `at` is the instant by the calendar, `upto` the number of the last receipt that took part, `turn` counts the
+    clearings of the whole exchange before this one. `excluded` names orders whose authority had ended, with the reason.
+    """
+
+    session: SessionKey
+    clearing: Clearing
+    excluded: tuple[tuple[bytes, str], ...]
+    upto: int
+    turn: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateClosed:
     """A session takes orders no longer."""
 
@@ -70,13 +86,18 @@ class GateClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCleared:
-    """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason."""
+    """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason.
+
+    `clearing` is all that was made of the session, its ticks included; `turn` counts the clearings of the whole
+    exchange before this one, ticks included.
+    """
 
     session: SessionKey
     clearing: Clearing
     excluded: tuple[tuple[bytes, str], ...]
     parameters: bytes
     at: int
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,4 +108,13 @@ class SessionSettled:
     at: int
 
 
-Event = ParametersSet | NodeTermsSet | OrderAccepted | OrderCancelled | GateClosed | SessionCleared | SessionSettled
+Event = (
+    ParametersSet
+    | NodeTermsSet
+    | OrderAccepted
+    | OrderCancelled
+    | TickCleared
+    | GateClosed
+    | SessionCleared
+    | SessionSettled
+)

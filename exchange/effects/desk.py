@@ -19,6 +19,7 @@ from exchange.acknowledged import acknowledged
 from exchange.book import Book, book_of
 from exchange.delivery import SessionKey
 from exchange.effects.archive import Archive
+from exchange.effects.clearings import Clearings, TickFirst
 from exchange.effects.journal import Journal
 from exchange.effects.memory import Memory
 from exchange.effects.recovery import WORTH_SHARING, Recovery
@@ -33,7 +34,15 @@ from exchange.errors import (
     ParametersDiffer,
     UnknownOrder,
 )
-from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared, SessionSettled
+from exchange.events import (
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    SessionSettled,
+    TickCleared,
+)
 from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
@@ -80,7 +89,7 @@ class Desk:
         self._receipts = Signer(receipts_key)
         self._trades = TradeIndex()
         self._lock = threading.Lock()
-        self._clearing = threading.Lock()
+        self._clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
         self._recovery = Recovery()
         self._turns: Turns[SignedOrder, Result] = Turns(
             self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), WORTH_SHARING, _ENOUGH
@@ -112,7 +121,6 @@ class Desk:
             if self._journal.writable:
                 self._memory.begin(self._market)
             if not self._market.has_parameters:
-                self._refuse_unless_writing()
                 durable = self._carry_out([ParametersSet(parameters=parameters, at=self.clock())])
         durable.result()
 
@@ -165,46 +173,34 @@ class Desk:
 
         Refuses as the market does: unknown order, bad signature, no authority, gate closed.
         """
-        cancellation, durable = self._recalling(lambda: self._decide_cancellation(digest, signature))
-        durable.result()
-        return cancellation
+        while True:
+            try:
+                cancellation, durable = self._recalling(lambda: self._decide_cancellation(digest, signature))
+            except TickFirst as due:
+                self.tick(due.now)
+                continue
+            durable.result()
+            return cancellation
 
     async def cancel_soon(self, digest: bytes, signature: bytes) -> OrderCancelled:
         """As `cancel`, for an event loop."""
         try:
             with self._lock:
                 cancellation, durable = self._decide_cancellation(digest, signature)
-        except (UnknownOrder, SessionForgotten):  # the journal is to be read, which takes a while
+        except (UnknownOrder, SessionForgotten, TickFirst):  # something is to be done first, which takes a while
             return await asyncio.to_thread(self.cancel, digest, signature)
         await asyncio.wrap_future(durable)
         return cancellation
 
     # Sessions
 
-    def close_and_clear(self, now: int) -> list[SessionCleared]:
-        """Close and clear every session whose gate closure has come by `now`.
+    def tick(self, now: int) -> list[TickCleared]:
+        """Match the orders of every open session of which a tick has come by `now`; again changes nothing."""
+        return self._clearings.tick(now)
 
-        All gates close at once. A closed session changes no more, so it is cleared without the lock, while orders for
-        other sessions are taken. Should the process end in between, the closed session is cleared after the restart.
-        """
-        with self._clearing:
-            with self._lock:
-                self._refuse_unless_writing()
-                due = self._market.due(now)
-                closing = [session.key for session in due if session.state is SessionState.OPEN]
-                durable = self._carry_out([self._market.close(key, now) for key in closing])
-                registry = self._registry()
-            cleared: list[SessionCleared] = []
-            for session in due:
-                event = self._market.clear(session.key, registry=registry, now=now)
-                trades = trades_of(session, event)
-                with self._lock:
-                    self._refuse_unless_writing()
-                    self._trades.add(trades)
-                    durable = self._carry_out([event])
-                cleared.append(event)
-        durable.result()
-        return cleared
+    def close_and_clear(self, now: int) -> list[SessionCleared]:
+        """Close and clear every session whose gate closure has come by `now`, as `Clearings` says."""
+        return self._clearings.close_and_clear(now)
 
     def settled(self, key: SessionKey, now: int) -> None:
         """Note that the chain holds every batch of a cleared session for good. Noting it again is harmless."""
@@ -216,7 +212,7 @@ class Desk:
 
     def forget(self) -> None:
         """Let go of what is settled and not among the newest; raises `ArchiveBroken`, and then holds on to it."""
-        with self._clearing:
+        with self._clearings.one_at_a_time:
             with self._lock:
                 surplus = self._memory.surplus(self._market)
             for session in surplus:
@@ -256,9 +252,9 @@ class Desk:
     def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
         """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
         known = self._recovery.each(self._recover, orders)
-        with self._lock:
+        with self._clearings.none_due(self.clock) as now:
             self._refuse_unless_writing()
-            registry, now = self._registry(), self.clock()
+            registry = self._registry()
             taken: list[OrderAccepted] = []
             results: list[Result] = []
             try:
@@ -324,7 +320,10 @@ class Desk:
 
     def _decide_cancellation(self, digest: bytes, signature: bytes) -> tuple[OrderCancelled, "Future[int]"]:
         self._refuse_unless_writing()
-        event = self._market.cancel(digest, signature, registry=self._registry(), now=self.clock())
+        now = max(self.clock(), self._market.latest_tick)
+        if self._market.ticks_due(now):
+            raise TickFirst(now)
+        event = self._market.cancel(digest, signature, registry=self._registry(), now=now)
         durable = self._carry_out([] if event is None else [event])
         return self._market.session_of(digest).cancelled[digest], durable
 
@@ -353,6 +352,7 @@ class Desk:
         self._trades.forget(key)
 
     def _carry_out(self, events: Sequence[Event]) -> "Future[int]":
+        self._refuse_unless_writing()
         for event in events:
             self._apply(event)
         return self._write()

@@ -206,7 +206,7 @@ class TrailStep(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    step: Literal["received", "accepted", "cancelled", "gate-closed", "matched", "not-matched", "settled"]
+    step: Literal["received", "accepted", "tick", "cancelled", "gate-closed", "matched", "not-matched", "settled"]
     at: int | None = Field(description="unix seconds; none where it was not witnessed here")
 
 
@@ -224,6 +224,7 @@ class OrderOut(OrderTaken):
 
     order: dict[str, Any]
     account: int
+    matched_wh: int = Field(description="what ticks have matched of it while its gate is open, own energy included")
     trail: list[TrailStep]
     outcome: OutcomeOut | None = Field(description="none until the session is cleared")
 
