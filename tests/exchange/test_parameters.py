@@ -73,7 +73,9 @@ def test_rules_with_a_surplus_field_are_refused(path):
         from_document(changed((*path, "colour"), lambda inner, name: inner.update({name: "green"})))
 
 
-@pytest.mark.parametrize("document", [
+@pytest.mark.parametrize(
+    "document",
+    [
         {},
         {"markets": 7},
         {**DOCUMENT, "markets": None},
@@ -84,7 +86,8 @@ def test_rules_with_a_surplus_field_are_refused(path):
         {**DOCUMENT, "homes": [7]},
         {**DOCUMENT, "places": [7]},
         {**DOCUMENT, "matchers": "0x"},
-    ])
+    ],
+)
 def test_what_are_no_rules_at_all_is_refused(document):
     with pytest.raises(ValueError):
         from_document(document)

@@ -243,4 +243,6 @@ def test_a_path_within_a_community_leaves_out_the_feeder():
     tree = communities(10_000, 4_000, 3_000)
     assert [share.node for share in tree.shares(2, 2, 0)] == [2]
     assert [(share.node, share.rate) for share in tree.shares(2, 3, 0)] == [(2, 4_000), (1, 10_000), (3, 3_000)]
-    assert [share.node for share in communities(0, 1, 1).shares(2, 3, 0)] == [2, 1, 3], "the top stands there for nothing"
+    assert [share.node for share in communities(0, 1, 1).shares(2, 3, 0)] == [2, 1, 3], (
+        "the top stands there for nothing"
+    )

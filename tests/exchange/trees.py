@@ -36,7 +36,11 @@ def communities(feeder: int = 0, north: int = 0, south: int = 0, **limits: int) 
 
     def below(number: int, name: str, fee: int) -> Node:
         return node(
-            number, 1, fee, import_limit=bound.pop(f"{name}_import", None), export_limit=bound.pop(f"{name}_export", None)
+            number,
+            1,
+            fee,
+            import_limit=bound.pop(f"{name}_import", None),
+            export_limit=bound.pop(f"{name}_export", None),
         )
 
     tree = Tree((node(1, None, feeder), below(2, "north", north), below(3, "south", south)))

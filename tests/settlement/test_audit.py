@@ -397,7 +397,9 @@ def change_everything(index, every):
             # more than was needed, and no more than the account had: the chain cannot tell how much was reserved
             silent += 1
             continue
-        world = WORLD.with_book(index, **{name: getattr(book, name) for name, of in book.__dataclass_fields__.items() if of.init})
+        world = WORLD.with_book(
+            index, **{name: getattr(book, name) for name, of in book.__dataclass_fields__.items() if of.init}
+        )
         assert codes(world), path
     assert tried * every > 200
     assert silent <= 3 * len(WORLD.books[index].orders)

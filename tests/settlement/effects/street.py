@@ -14,7 +14,7 @@ from exchange.events import OrderAccepted, SessionCleared
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import sign_receipts
-from exchange.tree import Fee, Node, Tree
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.signature import Signer, address_of, sign
@@ -32,7 +32,7 @@ FOREVER = (1 << 40) - 1
 CACHE = 1_000_000_000
 WITHDRAWAL_DELAY = 3_600
 TERMS = MarketOpened(
-    market=7, tree=7, fee_account=1, fee_cap=MicroPerKwh(20_000), period=900, lead=LEAD, window=7_200, uniform=True
+    market=7, tree=7, fee_account=1, fee_cap=MicroPerKwh(10_000), period=900, lead=LEAD, window=7_200, uniform=True
 )
 EURO = 1_000_000
 NANO_PER_UNIT = 1_000
@@ -86,27 +86,9 @@ class Street:
             currency="EUR",
             domain=Domain(deployment.chain_id, self.address),
             markets=(
-                Market(
-                    number=TERMS.market,
-                    period=TERMS.period,
-                    opening=86_400,
-                    lead=TERMS.lead,
-                    window=TERMS.window,
-                ),
+                Market(number=TERMS.market, period=TERMS.period, opening=86_400, lead=TERMS.lead, window=TERMS.window),
             ),
-            tree=Tree(
-                (
-                    Node(
-                        number=TERMS.market,
-                        name="street",
-                        parent=None,
-                        fee=Fee(constant=MicroPerKwh(10_000)),
-                        fee_account=TERMS.fee_account,
-                        fee_cap=TERMS.fee_cap,
-                        operator=address_of(ADMIN_KEY),
-                    ),
-                )
-            ),
+            tree=Tree.of_one(TERMS.market, fee=TERMS.fee_cap, fee_account=TERMS.fee_account),
             receipts=address_of(OPERATOR_KEY),
         )
 
