@@ -188,7 +188,7 @@ def test_a_published_book_of_the_tree_with_anything_changed_is_malformed_or_has_
     document = book.to_document()
     tried = 0
     for path, changed in islice(mutations(document), 0, None, 2):
-        if path[0] not in ("changes", "cleared") or path == ("cleared", "at"):
+        if path[0] not in ("changes", "cleared") or path in (("cleared", "at"), ("cleared", "turn")):
             continue
         tried += 1
         try:
