@@ -95,6 +95,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "own-crossing": (409, "Order crosses another order of its account"),
     "short-of-collateral": (409, "Not enough free credit"),
     "order-cancelled": (409, "Order was cancelled"),
+    "order-filled": (409, "All of the order is matched"),
     "unknown-order": (404, "No such order"),
     "unknown-session": (404, "No such session"),
     "unknown-trade": (404, "No such trade"),
