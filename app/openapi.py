@@ -113,6 +113,7 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/reads": (*_READ, *_INPUT),
     "GET /v1/assets": ("malformed-address", *_INPUT),
     "GET /v1/assets/{asset}": ("no-such-asset", *_SUBJECT),
+    "GET /v1/assets/{asset}/positions": ("no-such-asset", "malformed-address", *_READ, *_INPUT, *_JOURNAL),
     "GET /v1/roles": _INPUT,
     "GET /v1/roles/{name}": ("unknown-role", "malformed-name", *_INPUT),
     "GET /v1/delegations": ("no-such-asset", *_SUBJECT),

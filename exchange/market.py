@@ -37,6 +37,7 @@ from exchange.held_session import Session, SessionForgotten, Summary
 from exchange.order import Order, SignedOrder, cancellation_digest
 from exchange.own_orders import Home, OwnOrders
 from exchange.parameters import Parameters
+from exchange.positions import Positions
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
 from exchange.rulebook import Rulebook
@@ -49,7 +50,8 @@ from identity.registry import Registry
 from identity.signature import recover
 
 _KEPT_SECONDS = 32 * 86_400
-"""How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
+"""How long after its delivery began it is kept what crossed boundaries and what assets are to deliver: no session is
+cleared so late."""
 
 
 class Market:
@@ -74,6 +76,7 @@ class Market:
         self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
         self._uncleared: dict[SessionKey, None] = {}
         self._crossings = Crossings({}, 1)
+        self.positions = Positions({}, 1)
 
     @property
     def rulebook(self) -> Rulebook:
@@ -256,6 +259,7 @@ class Market:
                 self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
                 self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
+                self.positions = Positions(event.parameters.calendar, event.parameters.slot)
             case NodeTermsSet():
                 self.rulebook.set(event)
             case OrderAccepted():
@@ -344,6 +348,8 @@ class Market:
         del self._uncleared[event.session]
         self._crossings.note(event.session, event.clearing)
         self._crossings.forget(event.at - _KEPT_SECONDS)
+        self.positions.note(event.session, session.orders, event.clearing)
+        self.positions.forget(event.at - _KEPT_SECONDS)
         for accepted in session.live():
             self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
         for account, cost in _costs(session, event.clearing).items():

@@ -17,7 +17,7 @@ from app.client.talk import Answer, Lost, Patience, Pause, Request, T, Talk
 from app.client.talks import Document, Talks
 from app.clock import WallClock
 from exchange.order import Order, Side, SignedOrder
-from identity.address import Address
+from identity.address import Address, to_text
 from settlement.proof import Proof
 
 
@@ -151,6 +151,10 @@ class AsyncMeritClient:
     async def statement(self, account: int, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
         """Return an account's statement from `begin` up to `end` (unix seconds), with all its lines."""
         return await self._hold(self._talks.statement(account, begin, end))
+
+    async def positions(self, asset: Address, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
+        """Return what an asset has bought and sold in each slot from `begin` up to `end`, over all products."""
+        return await self._hold(self._talks.get(f"/v1/assets/{to_text(asset)}/positions", {"from": begin, "to": end}))
 
     async def proof_of_trade(self, leaf: bytes) -> Proof:
         """Fetch the proof of a trade and verify it. Raises `ProofUnsound`."""

@@ -24,7 +24,7 @@ from app.clock import WallClock
 from app.on_chain import differences_on_chain
 from contracts.rpc_evm import RpcEvm
 from exchange.order import Order, Side, SignedOrder
-from identity.address import Address
+from identity.address import Address, to_text
 from settlement.proof import Proof, expected
 
 READ_SECONDS = 45.0
@@ -171,6 +171,10 @@ class MeritClient:
     def statement(self, account: int, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
         """Return an account's statement from `begin` up to `end` (unix seconds), with all its lines."""
         return self._hold(self._talks.statement(account, begin, end))
+
+    def positions(self, asset: Address, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
+        """Return what an asset has bought and sold in each slot from `begin` up to `end`, over all products."""
+        return self._hold(self._talks.get(f"/v1/assets/{to_text(asset)}/positions", {"from": begin, "to": end}))
 
     def proof_of_trade(self, leaf: bytes) -> Proof:
         """Fetch the proof of a trade and verify it. Raises `ProofUnsound`."""

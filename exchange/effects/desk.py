@@ -51,7 +51,7 @@ from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
 from exchange.terms import NodeTerms
 from exchange.units import Nano
-from identity.address import to_text
+from identity.address import Address, to_text
 from identity.errors import IdentityRefused
 from identity.registry import Registry
 from identity.signature import Signer
@@ -270,6 +270,11 @@ class Desk:
     def book(self, key: SessionKey) -> Book:
         """Return the published book of a cleared session; refuses an unknown session and one not cleared yet."""
         return self.look(lambda market, _: book_of(market.session(key), market.rulebook))
+
+    def account_of(self, asset: Address) -> int | None:
+        """Return the account that an asset is enrolled under, or was last; none if it never was."""
+        enrolled = self._registry().assets.get(asset)
+        return None if enrolled is None else enrolled.account
 
     @property
     def archive(self) -> Archive | None:

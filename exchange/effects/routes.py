@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from exchange.documents import hexed
+from exchange.effects.asset_routes import asset_router
 from exchange.effects.desk import Desk
 from exchange.effects.intake import ProblemOf, Submit
 from exchange.effects.node_routes import node_router
@@ -40,6 +41,7 @@ def exchange_router(
     router.include_router(session_router(desk, settlement_of=settlement_of, reads=reads))
     router.include_router(trade_router(desk, reads=reads))
     router.include_router(node_router(desk))
+    router.include_router(asset_router(desk, reads=reads))
     router.include_router(meta_router(desk, name=name, version=version))
     return router
 
