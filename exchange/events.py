@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
+from exchange.forecast import Forecast
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
@@ -27,6 +28,19 @@ class NodeTermsSet:
     terms: NodeTerms
     signature: bytes
     signer: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSet:
+    """An asset's forecast was taken: orders are held to it from the one with the number `sequence` on."""
+
+    digest: bytes
+    forecast: Forecast
+    signature: bytes
+    signer: bytes
+    account: int
+    sequence: int
     at: int
 
 
@@ -63,13 +77,17 @@ class GateClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCleared:
-    """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason."""
+    """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason.
+
+    `forecasts` are those that its orders were held to, where they were.
+    """
 
     session: SessionKey
     clearing: Clearing
     excluded: tuple[tuple[bytes, str], ...]
     parameters: bytes
     at: int
+    forecasts: tuple[ForecastSet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +98,13 @@ class SessionSettled:
     at: int
 
 
-Event = ParametersSet | NodeTermsSet | OrderAccepted | OrderCancelled | GateClosed | SessionCleared | SessionSettled
+Event = (
+    ParametersSet
+    | NodeTermsSet
+    | ForecastSet
+    | OrderAccepted
+    | OrderCancelled
+    | GateClosed
+    | SessionCleared
+    | SessionSettled
+)

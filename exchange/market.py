@@ -14,6 +14,7 @@ from exchange.clearing import Clearing
 from exchange.crossings import Crossings
 from exchange.delivery import SessionKey
 from exchange.errors import (
+    ForecastsNotTaken,
     GateClosed,
     OrderCancelledBefore,
     OwnCrossing,
@@ -23,6 +24,7 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
@@ -33,6 +35,8 @@ from exchange.events import (
 from exchange.events import (
     GateClosed as GateClosedEvent,
 )
+from exchange.forecast import Forecast
+from exchange.forecasts import Forecasts
 from exchange.held_session import Session, SessionForgotten, Summary
 from exchange.order import Order, SignedOrder, cancellation_digest
 from exchange.own_orders import Home, OwnOrders
@@ -77,6 +81,7 @@ class Market:
         self._uncleared: dict[SessionKey, None] = {}
         self._crossings = Crossings({}, 1)
         self.positions = Positions({}, 1)
+        self.forecasts = Forecasts({}, 1)
 
     @property
     def rulebook(self) -> Rulebook:
@@ -175,6 +180,8 @@ class Market:
                 raise OrderCancelledBefore(digest)
         elif key in self.forgotten:
             raise GateClosed(self.gate_closure(key))
+        if self.parameters.forecast_caps:
+            self.forecasts.check(order, self.positions)
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
@@ -234,6 +241,27 @@ class Market:
             excluded=tuple(sorted(excluded)),
             parameters=self.rulebook.hash(key),
             at=now,
+            forecasts=self._held_to(session),
+        )
+
+    def set_forecast(self, forecast: Forecast, signature: bytes, *, registry: Registry, now: int) -> ForecastSet | None:
+        """Decide on a signed forecast; nothing is to be done for one that was taken before."""
+        if not self.parameters.forecast_caps:
+            raise ForecastsNotTaken
+        digest = forecast.digest(self._separator)
+        signer = recover(digest, signature)
+        if self.forecasts.held(digest) is not None:
+            return None
+        standing = registry.judge(forecast.asset, signer, forecast.epoch, now)
+        self.forecasts.must_follow(forecast, now)
+        return ForecastSet(
+            digest=digest,
+            forecast=forecast,
+            signature=signature,
+            signer=signer,
+            account=standing.account.number,
+            sequence=self.next_sequence,
+            at=now,
         )
 
     def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
@@ -260,8 +288,11 @@ class Market:
                 self._separator = event.parameters.domain.separator()
                 self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
                 self.positions = Positions(event.parameters.calendar, event.parameters.slot)
+                self.forecasts = Forecasts(event.parameters.calendar, event.parameters.slot)
             case NodeTermsSet():
                 self.rulebook.set(event)
+            case ForecastSet():
+                self.forecasts.set(event)
             case OrderAccepted():
                 self._accept(event)
             case OrderCancelled():
@@ -275,6 +306,8 @@ class Market:
                 own.remove(order, event.digest, self._home(order))
                 if not own:
                     del self._own_orders[event.session, accepted.account]
+                if self.parameters.forecast_caps:
+                    self.forecasts.remove(order)
                 self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
             case GateClosedEvent():
                 session = self.sessions[event.session]
@@ -339,6 +372,8 @@ class Market:
             own = self._own_orders[session.key, event.account] = OwnOrders()
         own.add(order, event.digest, self._home(order))
         self._reserve(event.account, order.most_it_can_cost)
+        if self.parameters.forecast_caps:
+            self.forecasts.add(order)
         self.next_sequence = event.receipt.sequence + 1
 
     def _clear(self, event: SessionCleared) -> None:
@@ -350,12 +385,25 @@ class Market:
         self._crossings.forget(event.at - _KEPT_SECONDS)
         self.positions.note(event.session, session.orders, event.clearing)
         self.positions.forget(event.at - _KEPT_SECONDS)
+        if self.parameters.forecast_caps:
+            for accepted in session.live():
+                self.forecasts.remove(accepted.signed.order)
+            self.forecasts.forget(event.at - _KEPT_SECONDS)
         for accepted in session.live():
             self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
         for account, cost in _costs(session, event.clearing).items():
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
             self._own_orders.pop((event.session, account), None)
+
+    def _held_to(self, session: Session) -> tuple[ForecastSet, ...]:
+        """Return the forecasts that the orders of a session were held to, if any."""
+        if not self.parameters.forecast_caps:
+            return ()
+        orders = session.orders.values()
+        return self.forecasts.behind(
+            session.key, [(accepted.signed.order.asset, accepted.receipt.sequence) for accepted in orders]
+        )
 
     def _opened_last(self) -> int:
         """Return the last instant at which rules became those of a session: what is changed is changed after it.

@@ -84,7 +84,7 @@ class Positions:
     def note(self, key: SessionKey, orders: Mapping[bytes, OrderAccepted], clearing: Clearing) -> None:
         """Count what a session has matched."""
         slots = slots_of(key, self._markets, self._slot)
-        for digest, (own, all_of_it) in _fills(clearing).items():
+        for digest, (own, all_of_it) in fills_of(clearing).items():
             accepted = orders[digest]
             order = accepted.signed.order
             for place, slot in enumerate(slots):
@@ -122,7 +122,7 @@ def slots_of(key: SessionKey, markets: Mapping[int, Market], slot: int) -> range
     return range(key.delivery_start, key.delivery_start + markets[key.market].period, slot)
 
 
-def _fills(clearing: Clearing) -> dict[bytes, tuple[Wh, Wh]]:
+def fills_of(clearing: Clearing) -> dict[bytes, tuple[Wh, Wh]]:
     """Return what each order was matched with: own energy, and all of it."""
     fills: dict[bytes, tuple[Wh, Wh]] = {}
     for use in clearing.own_uses:

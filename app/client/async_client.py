@@ -12,10 +12,12 @@ from app.client.answers import Acknowledged, Expect, Meta
 from app.client.client import answer_of, patient
 from app.client.errors import Refused
 from app.client.following import Event, Following
+from app.client.forecast_talks import forecast, hand_in
 from app.client.node_talks import TermsChange, set_terms
 from app.client.talk import Answer, Lost, Patience, Pause, Request, T, Talk
 from app.client.talks import Document, Talks
 from app.clock import WallClock
+from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
 from identity.address import Address, to_text
 from settlement.proof import Proof
@@ -155,6 +157,33 @@ class AsyncMeritClient:
     async def positions(self, asset: Address, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
         """Return what an asset has bought and sold in each slot from `begin` up to `end`, over all products."""
         return await self._hold(self._talks.get(f"/v1/assets/{to_text(asset)}/positions", {"from": begin, "to": end}))
+
+    async def forecast(
+        self,
+        asset: Address,
+        start: int,
+        seconds: int,
+        *,
+        consumption_wh: int = 0,
+        production_wh: int = 0,
+        serial: int | None = None,
+    ) -> Forecast:
+        """Make a forecast of an asset: what it will draw and feed in from `start` on for so many seconds."""
+        return await self._hold(
+            forecast(
+                self._talks,
+                asset,
+                start,
+                seconds,
+                consumption_wh=consumption_wh,
+                production_wh=production_wh,
+                serial=serial,
+            )
+        )
+
+    async def set_forecasts(self, forecasts: Sequence[Forecast]) -> list[Document | Refused]:
+        """Sign and hand in forecasts; each is answered for itself, in the order given."""
+        return await self._hold(hand_in(self._talks, forecasts))
 
     async def proof_of_trade(self, leaf: bytes) -> Proof:
         """Fetch the proof of a trade and verify it. Raises `ProofUnsound`."""

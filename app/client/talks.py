@@ -144,7 +144,7 @@ class Talks:
         start = meta.open_deliveries[0] if delivery_start is None else delivery_start
         account: Document = {}
         if asset is None or salt is None:
-            account = yield from self._own_account(asset)
+            account = yield from self.own_account(asset)
         try:
             identity = parse_address(account["assets"][0]["asset"] if asset is None else asset)
             salt = account["epoch"] << 32 | self._random_bits(32) if salt is None else salt
@@ -259,7 +259,7 @@ class Talks:
         request = Request("GET", path, query or {}, token=(yield from self.token()))
         return document_of((yield from ask(request, self.patience)))
 
-    def _own_account(self, asset: str | None) -> Talk[Document]:
+    def own_account(self, asset: str | None) -> Talk[Document]:
         """Return the account of the key that an asset is enrolled under, or else its first that has any."""
         before = () if self._accounts is None else (self._accounts,)
         for known in (*before, None):  # what was enrolled since is not known yet

@@ -35,6 +35,7 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
@@ -42,6 +43,7 @@ from exchange.events import (
     SessionCleared,
     SessionSettled,
 )
+from exchange.forecast import Forecast
 from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
@@ -203,6 +205,32 @@ class Desk:
         durable.result()
         assert change is not None, "what was taken is held"
         return change, event is not None
+
+    # Forecasts
+
+    def set_forecasts(self, given: Sequence[tuple[Forecast, bytes]]) -> list[tuple[ForecastSet, bool] | Exception]:
+        """Decide on signed forecasts, one after the other; answer each with whether it is new, or why it is refused.
+
+        Raises `JournalBroken` for all of them.
+        """
+        results: list[tuple[ForecastSet, bool] | Exception] = []
+        with self._lock:
+            self._refuse_unless_writing()
+            registry, now, market = self._registry(), self.clock(), self._market
+            for forecast, signature in given:
+                try:
+                    event = market.set_forecast(forecast, signature, registry=registry, now=now)
+                except (ExchangeRefused, IdentityRefused) as refusal:
+                    results.append(refusal)
+                    continue
+                if event is not None:
+                    self._apply(event)
+                held = market.forecasts.held(forecast.digest(market.separator))
+                assert held is not None, "what was taken is held"
+                results.append((held, event is not None))
+            durable = self._write()
+        durable.result()
+        return results
 
     # Sessions
 

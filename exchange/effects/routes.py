@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from exchange.documents import hexed
 from exchange.effects.asset_routes import asset_router
 from exchange.effects.desk import Desk
+from exchange.effects.forecast_routes import forecast_router
 from exchange.effects.intake import ProblemOf, Submit
 from exchange.effects.node_routes import node_router
 from exchange.effects.order_routes import SettlementOf, order_router
@@ -42,6 +43,7 @@ def exchange_router(
     router.include_router(trade_router(desk, reads=reads))
     router.include_router(node_router(desk))
     router.include_router(asset_router(desk, reads=reads))
+    router.include_router(forecast_router(desk, problem_of=problem_of, reads=reads))
     router.include_router(meta_router(desk, name=name, version=version))
     return router
 
