@@ -132,11 +132,21 @@ class MeritClient:
         asset: str | None = None,
         delivery_start: int | None = None,
         salt: int | None = None,
+        market: int | None = None,
     ) -> Order:
-        """Make an order: of the key's first asset, for the next delivery that takes orders, unless said otherwise."""
+        """Make an order: of the key's first asset, for the next delivery that takes orders, unless said otherwise.
+
+        `market` is the number of a product of the calendar; without it, the spot market.
+        """
         return self._hold(
             self._talks.order(
-                side, energy_wh, limit_micro_per_kwh, asset=asset, delivery_start=delivery_start, salt=salt
+                side,
+                energy_wh,
+                limit_micro_per_kwh,
+                asset=asset,
+                delivery_start=delivery_start,
+                salt=salt,
+                market=market,
             )
         )
 

@@ -71,6 +71,9 @@ def meta_router(desk: Desk, *, name: str, version: str) -> APIRouter:
             "receipts": to_text(parameters.receipts),
             "most_orders_at_once": MOST_ORDERS_AT_ONCE,
             "open_deliveries": list(parameters.spot.open_deliveries(now)),
+            "open_deliveries_by_market": {
+                str(market.number): list(market.open_deliveries(now)) for market in parameters.markets
+            },
         }
 
     return router
