@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ import numpy as np
 from bench.measure import load_line
 from exchange.auction import Auction, Columns, auction
 from exchange.delivery import Mechanism
+from exchange.levels import single_nodes
 from exchange.mechanism import RULES
+from exchange.tree_auction import clear_levels
 from tests.exchange.reference_auction import Row, reference_auction
 
 _REPEATS = 7
@@ -114,7 +117,7 @@ def python_milliseconds(orders: int, markets: int, mechanism: Mechanism) -> floa
     started = time.process_time_ns()
     values = [in_python(*both, mechanism) for both in apart]
     spent = (time.process_time_ns() - started) / 1e6
-    matches = RULES[mechanism](bids, offers, fewer)
+    matches = clear_levels(bids, offers, single_nodes(fewer, mechanism))
     worth = np.bincount(bids.market[matches.bid], matches.quantity * matches.rate, minlength=fewer)  # exact below 2^53
     assert values == worth.astype(np.int64).tolist(), "plain Python and the kernel disagree"
     return spent * _PYTHON_SHARE
@@ -137,8 +140,8 @@ def main() -> None:
         for orders, markets in _SHAPES:
             bids, offers, _ = book(orders, markets)
             engines: dict[str, Engine] = {
-                mechanism.title: lambda rule=rule, b=bids, o=offers, m=markets: rule(b, o, m)
-                for mechanism, rule in RULES.items()
+                mechanism.title: partial(clear_levels, bids, offers, single_nodes(markets, mechanism))
+                for mechanism in RULES
             }
             if base is not None:
                 said, theirs = results(auction(bids, offers, markets)), in_c(base, bids, offers, markets)
@@ -159,11 +162,11 @@ def main() -> None:
 def grow() -> None:
     """Print what an order costs from a thousand to a million of them, by mechanism."""
     print(f"growth at {_ORDERS_A_MARKET} orders a market, ns an order ({load_line()})")
-    for mechanism, rule in RULES.items():
+    for mechanism in RULES:
         spent = []
         for orders in _GROWTH:
             bids, offers, markets = book(orders, orders // _ORDERS_A_MARKET)
-            engines: dict[str, Engine] = {"one": lambda b=bids, o=offers, m=markets, rule=rule: rule(b, o, m)}
+            engines: dict[str, Engine] = {"one": partial(clear_levels, bids, offers, single_nodes(markets, mechanism))}
             spent.append(f"{orders:,}: {milliseconds(engines)['one'] * 1e6 / orders:.0f}")
         print(f"    {mechanism.title}: {', '.join(spent)}")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.measure import cpu_seconds, in_turns, load_line
+from bench.measure import in_turns, load_line
 from exchange.auction import Columns
 from exchange.delivery import Mechanism
 from exchange.levels import ROOT, UNLIMITED, Levels, TreeMatches
@@ -152,8 +152,8 @@ def plain_seconds(orders: int, engine: str, *, limited: bool) -> float:
     mechanism, clearing, _ = ENGINES[engine]
     bids, offers, communities = book(max(orders // _PYTHON_SHARE, 1_000))
     levels = tree(communities, mechanism, limited=limited)
-    found: list[Trade] = []
-    spent = cpu_seconds(lambda: found.extend(plain(bids, offers, levels)))
+    found = plain(bids, offers, levels)
+    spent = in_turns({"plain": lambda: plain(bids, offers, levels)}, 3)["plain"]
     matches = clearing(bids, offers, levels)
     columns = (matches.bid, matches.offer, matches.quantity, matches.rate, matches.top)
     kernel = list(zip(*(column.tolist() for column in columns), strict=True))

@@ -12,9 +12,11 @@
     │   ├── NoForecast            no-forecast
     │   ├── BeyondForecast        beyond-forecast
     │   ├── PreferencesUnknown    preferences-unknown
+    │   ├── PreferencesDiffer     preferences-differ
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
+    ├── OrderFilled               order-filled
     ├── UnknownNode               unknown-node
     ├── TermsOutOfTurn            terms-out-of-turn
     ├── TermsOutOfBounds          terms-out-of-bounds
@@ -166,6 +168,15 @@ class PreferencesUnknown(OrderRejected):
         super().__init__("this market takes no preferences: sign the order with 32 zero bytes there")
 
 
+class PreferencesDiffer(OrderRejected):
+    """The preferences handed in are not those that the order was signed with."""
+
+    code = "preferences-differ"
+
+    def __init__(self) -> None:
+        super().__init__("the preferences do not have the hash that the order was signed with")
+
+
 class OwnCrossing(OrderRejected):
     """The order could be matched with another order of the same account."""
 
@@ -194,6 +205,16 @@ class OrderCancelledBefore(OrderRejected):
 
     def __init__(self, order: bytes) -> None:
         super().__init__(f"the order 0x{order.hex()} was cancelled")
+        self.order = order
+
+
+class OrderFilled(ExchangeRefused):
+    """All of the order was matched at a tick: nothing is left of it that could be taken back."""
+
+    code = "order-filled"
+
+    def __init__(self, order: bytes) -> None:
+        super().__init__(f"all of the order 0x{order.hex()} is matched, and what is matched is not taken back")
         self.order = order
 
 

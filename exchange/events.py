@@ -10,6 +10,7 @@ from exchange.parameters import Parameters
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.units import Nano
+from identity.claim_data import EnergyType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,11 @@ class ForecastSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAccepted:
-    """An order was taken, with what it was judged by: who signed, for which account, and the credit then free."""
+    """An order was taken, with what it was judged by: who signed, for which account, and the credit then free.
+
+    Where orders may have preferences, `holder` is who holds the account, and `energy_type` what the asset is certified
+    for as of gate closure: what the preferences of others are held against.
+    """
 
     digest: bytes
     signed: SignedOrder
@@ -55,6 +60,8 @@ class OrderAccepted:
     account: int
     asset: int
     free: Nano
+    holder: bytes = b""
+    energy_type: EnergyType = EnergyType.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,22 @@ class OrderCancelled:
     digest: bytes
     session: SessionKey
     signature: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickCleared:
+    """The orders that stood at an instant within the gate were matched: those received before `at`, up to `upto`.
+
+    `at` is the instant by the calendar, `upto` the number of the last receipt that took part, `turn` counts the
+    clearings of the whole exchange before this one. `excluded` names orders whose authority had ended, with the reason.
+    """
+
+    session: SessionKey
+    clearing: Clearing
+    excluded: tuple[tuple[bytes, str], ...]
+    upto: int
+    turn: int
     at: int
 
 
@@ -79,7 +102,8 @@ class GateClosed:
 class SessionCleared:
     """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason.
 
-    `forecasts` are those that its orders were held to, where they were.
+    `clearing` is all that was made of the session, its ticks included; `turn` counts the clearings of the whole
+    exchange before this one, ticks included. `forecasts` are those that its orders were held to, where they were.
     """
 
     session: SessionKey
@@ -87,6 +111,7 @@ class SessionCleared:
     excluded: tuple[tuple[bytes, str], ...]
     parameters: bytes
     at: int
+    turn: int = 0
     forecasts: tuple[ForecastSet, ...] = ()
 
 
@@ -104,6 +129,7 @@ Event = (
     | ForecastSet
     | OrderAccepted
     | OrderCancelled
+    | TickCleared
     | GateClosed
     | SessionCleared
     | SessionSettled

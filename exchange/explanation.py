@@ -20,6 +20,7 @@ LAPSED = "lapsed-own-crossing"
 NO_COUNTERPARTY = "not-matched-no-counterparty"
 LIMIT = "not-matched-limit"
 HELD = "not-matched-limit-at-node"
+PREFERENCES = "not-matched-preferences"
 MARGIN = "not-matched-margin"
 
 
@@ -45,8 +46,8 @@ def why(
     """Explain what the clearing of its session over `tree` made of `entry`; `mechanism` is that of the market.
 
     `cancelled` and `excluded` (the code of the refusal) say that the order was taken back, or that its authority had
-    ended by gate closure: such an order was not cleared. An order that was partly own energy is explained by
-    what became of the rest.
+    ended by gate closure: such an order was not cleared, but what ticks had matched of the first before.
+    An order that was partly own energy is explained by what became of the rest.
     """
     trades = [trade for trade in clearing.trades if entry.digest in (trade.bid, trade.offer)]
     filled = Wh(sum(trade.energy for trade in trades))
@@ -54,6 +55,9 @@ def why(
     missing = Wh(entry.order.energy - own - filled)
     if cancelled:
         code, sentence = CANCELLED, "It was cancelled before the gate closed."
+        if trades:
+            matched = f"{filled} Wh were traded at {_rates(trades)}{_paid_note(entry, trades)} at ticks"
+            sentence = f"{matched}; the rest was cancelled before the gate closed."
     elif excluded is not None:
         code, sentence = EXCLUDED, f"Its signer could no longer act for the asset at gate closure ({excluded})."
     elif entry.digest in clearing.lapsed:
@@ -91,7 +95,7 @@ def _why_no_more(
 def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
     """Name the node whose limit kept energy of the order from trading, if one did."""
     for held in clearing.held:
-        if held.order == entry.digest:
+        if held.order == entry.digest and _good_above(entry, held.node, clearing, tree):
             node = tree[held.node]
             way = "into" if entry.order.side is Side.BID else "out of"
             limit = node.import_limit if entry.order.side is Side.BID else node.export_limit
@@ -102,6 +106,20 @@ def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
     return None
 
 
+def _good_above(entry: Resting, node: int, clearing: Clearing, tree: Tree) -> bool:
+    """Whether the order could have taken somebody's place beyond a node, had more been let through."""
+    above = set(tree.way_up(node)[1:])
+    for result in clearing.nodes:
+        if result.node in above and result.energy:
+            rate = _at_node(entry, result.node, tree)
+            worst, best = result.low, result.high
+            assert worst is not None
+            assert best is not None
+            if rate >= worst if entry.order.side is Side.BID else rate <= best:
+                return True
+    return False
+
+
 def _why_nothing(entry: Resting, clearing: Clearing, tree: Tree, mechanism: Mechanism) -> tuple[str, str]:
     """Explain why nothing of an order that was cleared was traded."""
     is_bid = entry.order.side is Side.BID
@@ -109,6 +127,8 @@ def _why_nothing(entry: Resting, clearing: Clearing, tree: Tree, mechanism: Mech
     held = _held(entry, clearing, tree)
     if held is not None:
         return HELD, held
+    if entry.preferences is not None:
+        return PREFERENCES, "Nobody whom its preferences accept was left who agreed to its limit."
     if not clearing.trades:
         best = clearing.high if is_bid else clearing.low
         if best is None:

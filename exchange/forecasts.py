@@ -107,11 +107,16 @@ class Forecasts:
 
     def add(self, order: Order) -> None:
         """Count an order that was taken."""
-        self._count(order, 1)
+        self._count(order, order.energy, 1)
 
-    def remove(self, order: Order) -> None:
-        """Count an order no longer: it was taken back, or what it was matched with is in the positions now."""
-        self._count(order, -1)
+    def reduce(self, order: Order, *, to: Wh) -> None:
+        """Count of an order that was taken back only what had been matched of it."""
+        self._count(order, order.energy, -1)
+        self._count(order, to, 1)
+
+    def remove(self, order: Order, energy: Wh) -> None:
+        """Count what stood of an order no longer: its session is cleared, what it was matched with is in positions."""
+        self._count(order, energy, -1)
 
     def forget(self, before: int) -> None:
         """Let go of forecasts whose time was over before an instant; once a day is often enough."""
@@ -131,11 +136,11 @@ class Forecasts:
             else:
                 del self._by_asset[asset], self._in_force[asset]
 
-    def _count(self, order: Order, sign: int) -> None:
+    def _count(self, order: Order, energy: Wh, sign: int) -> None:
         slots = slots_of(order.session, self._markets, self._slot)
         on_order = self._open.setdefault((order.asset, order.side), {})
         for place, at in enumerate(slots):
-            left = on_order.get(at, 0) + sign * slice_of(order.energy, len(slots), place)
+            left = on_order.get(at, 0) + sign * slice_of(energy, len(slots), place)
             assert left >= 0, "no more is taken off than was put on"
             if left:
                 on_order[at] = Wh(left)

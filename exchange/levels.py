@@ -64,6 +64,19 @@ class TreeMatches:
     held_offer: tuple[Column, ...]
 
 
+def single_nodes(count: int, mechanism: Mechanism) -> Levels:
+    """Return so many nodes without fees or limits, none of which hangs on another: markets by themselves."""
+    none, unlimited = np.zeros(count, dtype=np.int64), np.full(count, UNLIMITED)
+    return Levels(
+        parent=np.full(count, ROOT),
+        depth=none,
+        fee=none,
+        import_limit=unlimited,
+        export_limit=unlimited,
+        mechanism=np.full(count, mechanism),
+    )
+
+
 def levels_of(tree: Tree, mechanism: Mechanism) -> Levels:
     """Return a tree with constant fees as columns; `mechanism` is that of nodes without one of their own."""
     place = {node.number: index for index, node in enumerate(tree.nodes)}

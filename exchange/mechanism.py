@@ -1,29 +1,25 @@
-"""The mechanisms a market node can have: one interface, one small file each, one table.
+"""The mechanisms a node can have that is cleared by itself: one interface, one small file each, one table.
 
-Own energy and self-trade are settled before (`exchange/clear.py`); a mechanism sees limits, energies and priority.
+Own energy and self-trade are settled before (`exchange/clear.py`), and who meets whom is the same for all of them:
+the dearest bids meet the cheapest offers (`exchange/tree_auction.py`). A mechanism says at which rate.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from exchange.auction import Columns
+from exchange.auction import Column
 from exchange.delivery import Mechanism
-from exchange.matches import Matches
+from exchange.pairs import Pairs
 from exchange.pay_as_bid import pay_as_bid
 from exchange.pay_as_clear import pay_as_clear
 from exchange.pay_as_offer import pay_as_offer
 
 
 class Rule(Protocol):
-    """Decides which bids trade with which offers, how much, and at which rates, for any number of markets at once."""
+    """Decides at which rates the trades of nodes are made, for any number of nodes at once."""
 
-    def __call__(self, bids: Columns, offers: Columns, markets: int) -> Matches:
-        """Clear the markets 0 to `markets` - 1.
-
-        A bid's rate is its limit less the fee, so every rate is what a seller gets. No trade is beyond either limit,
-        no row is filled beyond its energy, and the volume is the most that the limits allow in merit order. Raises
-        `ValueError` for columns that are no books (`exchange/auction.py`).
-        """
+    def __call__(self, pairs: Pairs) -> Column:
+        """Return the rate of each trade, as it is at the node (µ/kWh): between the limits of its two orders."""
         ...
 
 

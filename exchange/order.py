@@ -9,6 +9,7 @@ from enum import IntEnum
 from struct import Struct
 
 from exchange.delivery import Product, SessionKey
+from exchange.preferences import Preferences
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Nano, Wh, amount
 from identity.address import Address
 from identity.hashing import keccak
@@ -88,8 +89,12 @@ class Order:
     @property
     def most_it_can_cost(self) -> Nano:
         """What the order can cost its account at worst: a bid its limit, an offer only below zero."""
+        return self.can_cost(self.energy)
+
+    def can_cost(self, energy: Wh) -> Nano:
+        """Return what so much of the order can cost its account at worst."""
         worst = self.limit if self.side is Side.BID else -self.limit
-        return amount(self.energy, MicroPerKwh(max(worst, 0)))
+        return amount(energy, MicroPerKwh(max(worst, 0)))
 
     def struct_hash(self) -> bytes:
         """Return the EIP-712 struct hash."""
@@ -117,10 +122,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """An order with the compact signature (EIP-2098) of its digest."""
+    """An order with the compact signature (EIP-2098) of its digest, and what the hash of its preferences stands for."""
 
     order: Order
     signature: bytes
+    preferences: Preferences | None = None
 
 
 def cancellation_digest(order: bytes, separator: bytes) -> bytes:

@@ -1,11 +1,9 @@
-"""Pay-as-clear: every trade of a market has one rate, inside the competitive interval."""
+"""Pay-as-clear: every trade of a node has one rate, inside the competitive interval."""
 
-from exchange.auction import Columns, auction
-from exchange.matches import Matches
+from exchange.auction import Column
+from exchange.pairs import Pairs
 
 
-def pay_as_clear(bids: Columns, offers: Columns, markets: int) -> Matches:
-    """Match in merit order, at the rate of the order filled in part, or else in the middle of the interval."""
-    pairs = auction(bids, offers, markets)
-    rate = pairs.rate[bids.market[pairs.bid]]
-    return Matches(pairs.bid, pairs.offer, pairs.quantity, rate, pairs.energy, pairs.low, pairs.high, pairs.rate)
+def pay_as_clear(pairs: Pairs) -> Column:
+    """Return each trade's rate: that of the order filled in part, or else the middle of the interval."""
+    return pairs.price

@@ -4,11 +4,10 @@ A bid only says up to which rate its buyer may take offers; it sets no rate. Tha
 the result independent of who came to the market first: docs/adr/0020 has the reasons.
 """
 
-from exchange.auction import Columns, auction
-from exchange.matches import Matches, at_own_rates
+from exchange.auction import Column
+from exchange.pairs import Pairs
 
 
-def pay_as_offer(bids: Columns, offers: Columns, markets: int) -> Matches:
-    """Match in merit order, each trade at its offer: the buyer pays the offer's limit and the fee."""
-    pairs = auction(bids, offers, markets)
-    return at_own_rates(pairs, bids.market[pairs.bid], offers.rate[pairs.offer])
+def pay_as_offer(pairs: Pairs) -> Column:
+    """Return each trade's rate: its offer's. The buyer pays that, and the fees."""
+    return pairs.offer

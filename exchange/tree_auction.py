@@ -4,22 +4,23 @@ Level by level, the deepest first, all nodes of a level are cleared as the marke
 moves to the nodes above, cut by limits, and meets there what came from other children and the orders that hang there.
 No loop runs over orders, nodes or trades.
 
-A node's mechanism changes the rates of its trades, never who trades with whom; so one auction serves all mechanisms.
+A node's mechanism (`exchange/mechanism.py`) changes the rates of its trades, never who trades with whom; so one auction
+serves all mechanisms.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exchange.auction import MOST_RATE, Auction, Column, Columns, auction, check_side, radix_order
+from exchange.auction import MOST_RATE, Column, Columns, auction, check_side, radix_order
 from exchange.delivery import Mechanism
 from exchange.levels import ROOT, Levels, TreeMatches
+from exchange.mechanism import RULES
+from exchange.pairs import Pairs
 from exchange.rising import NOTHING_HELD, Held, Rising, bounded
-
-_MECHANISMS = (Mechanism.PAY_AS_OFFER, Mechanism.PAY_AS_BID, Mechanism.PAY_AS_CLEAR)
 
 
 def clear_levels(bids: Columns, offers: Columns, tree: Levels) -> TreeMatches:
@@ -70,7 +71,7 @@ def _check_tree(tree: Levels) -> None:
         raise ValueError("a root lies at depth 0, and every other node one deeper than the one above it")
     if (tree.fee < 0).any() or (tree.import_limit < 0).any() or (tree.export_limit < 0).any():
         raise ValueError("fees and limits are not negative")
-    if not np.isin(tree.mechanism, _MECHANISMS).all():
+    if not np.isin(tree.mechanism, list(RULES)).all():
         raise ValueError("a node that clears from the bottom up is pay-as-offer, pay-as-bid or pay-as-clear")
 
 
@@ -135,7 +136,8 @@ def _clear(
     count = np.diff(first, append=len(top))
     node = top[first]
     live, uniform = number[node], tree.mechanism[node] == Mechanism.PAY_AS_CLEAR
-    at_node = _rates_at_node(pairs, tree.mechanism[node], pairs.rate[live], count, buyers.rate, sellers.rate)
+    met = Pairs(buyers.rate[pairs.bid], sellers.rate[pairs.offer], np.repeat(pairs.rate[live], count))
+    at_node = _rates_at_node(met, np.repeat(tree.mechanism[node], count))
     # bids fall and offers rise, so the ends of a node's own rates are those of its first and its last trade
     ends = at_node[first], at_node[first + count - 1]
     level = _Level(
@@ -168,23 +170,13 @@ def _promising(demand: Rising, supply: Rising, places: int) -> tuple[Column, Col
     return bid, offer
 
 
-def _rates_at_node(
-    pairs: Auction, mechanism: Column, price: Column, count: Column, bid: Column, offer: Column
-) -> Column:
-    """Return each trade's rate at its node, by the node's mechanism.
-
-    `mechanism`, `price` and `count` (of trades) are by node with trades, `bid` and `offer` the limits there by row.
-    """
-    rates: dict[int, Callable[[], Column]] = {
-        Mechanism.PAY_AS_OFFER: lambda: offer[pairs.offer],
-        Mechanism.PAY_AS_BID: lambda: bid[pairs.bid],
-        Mechanism.PAY_AS_CLEAR: lambda: np.repeat(price, count),
-    }
+def _rates_at_node(pairs: Pairs, mechanism: Column) -> Column:
+    """Return each trade's rate at its node, by the node's mechanism."""
     kinds = np.unique(mechanism).tolist()
-    at_node = rates[kinds[0]]() if kinds else bid[pairs.bid]
+    rate = RULES[kinds[0]](pairs) if kinds else pairs.bid
     for kind in kinds[1:]:
-        at_node = np.where(np.repeat(mechanism == kind, count), rates[kind](), at_node)
-    return at_node
+        rate = np.where(mechanism == kind, RULES[kind](pairs), rate)
+    return rate
 
 
 def _together(

@@ -11,12 +11,14 @@ from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from settlement.audit_chain import Replay, check_settled
-from settlement.audit_changes import boundaries_of, check_changes
-from settlement.audit_clearing import check_clearing
+from settlement.audit_changes import check_changes
+from settlement.audit_clearing import check_clearing, entries_of
 from settlement.audit_forecasts import check_forecasts
 from settlement.audit_orders import check_collateral, check_orders, signers_of
+from settlement.audit_ticks import check_ticks
 from settlement.authority import Authority
 from settlement.batch import seal
+from settlement.boundaries import boundaries_of
 from settlement.calldata import settle_calldata
 from settlement.chain_view import ChainView
 from settlement.errors import BookUnsound
@@ -57,6 +59,7 @@ def _audit(
             yield Finding("book-twice", book.key, "", "there is another book of this session")
         yield from check_orders(book, signers[index], authority, index)
         yield from check_collateral(book, replay.peaks)
+        yield from check_ticks(book, entries_of(book), boundaries[book.key], authority, index)
         yield from check_clearing(book, boundaries[book.key])
         yield from check_settled(book, chain, settled.get(book.key.number, []), markets, now)
     yield from _check_sequence(books, elsewhere, whole=whole)

@@ -33,7 +33,7 @@ class _Drawn:
     def least(self, at: int) -> int:
         """Return what it drew at an instant at the least."""
         if self.cancelled_at is not None and self.cancelled_at <= at:
-            return 0
+            return self.matched  # at ticks, before the rest was taken back
         return self.matched if self.cleared_at <= at else self.energy
 
 

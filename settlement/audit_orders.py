@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from exchange.admission import check_gate, check_market, check_terms
+from exchange.admission import check_gate, check_market, check_preferences, check_terms
 from exchange.book import Book
 from exchange.documents import hexed
 from exchange.errors import OrderRejected
 from exchange.events import OrderAccepted, OrderCancelled
 from exchange.order import Side, cancellation_digest
+from exchange.session_clearing import ENERGY_TYPE_CHANGED
+from exchange.ticks import used_by
 from identity.address import Address, to_text
 from identity.errors import AuthorityRefused, BadSignature
 from identity.registry import Standing
 from identity.signature import recover
+from settlement.audit_ticks import used_up
 from settlement.authority import Authority
 from settlement.findings import Finding
 
@@ -28,6 +31,7 @@ def check_orders(book: Book, signers: Sequence[Address | None], authority: Autho
     taken_back = {cancellation.digest: cancellation for cancellation in reversed(book.cancellations)}
     yield from _check_exclusions(book, taken_back)
     excluded = dict(book.cleared.excluded)
+    matched = used_by(tick.clearing for tick in book.ticks)
     seen: set[bytes] = set()
     receipts: dict[tuple[bytes, bytes], Address | None] = {}
     for place, (accepted, signer) in enumerate(zip(book.orders, signers, strict=True)):
@@ -45,7 +49,7 @@ def check_orders(book: Book, signers: Sequence[Address | None], authority: Autho
                 signer,
                 authority,
                 authority.verdicts(index, place),
-                cancelled=accepted.digest in taken_back,
+                cancelled=accepted.digest in taken_back and accepted.digest not in matched,
                 excluded=excluded.get(accepted.digest),
             )
     yield from _check_own_crossing(book, taken_back)
@@ -102,6 +106,7 @@ def _check_names(
 def _check_rules(book: Book, accepted: OrderAccepted) -> Iterator[Finding]:
     """Yield where the order breaks a rule that needs no registry."""
     try:
+        check_preferences(accepted.signed, book.rules)
         check_market(accepted.signed.order, book.rules)
         check_terms(accepted.signed.order, book.rules, accepted.receipt.received_at)
     except OrderRejected as refusal:
@@ -132,15 +137,35 @@ def _check_authority(
     elif len(refusals) == len(verdicts) > 0:
         refusal = refusals[0]
         yield _of(book, accepted, "admission", f"it should have been left out as {refusal.code}: {refusal}")
+    if book.rules.preferences and not cancelled:
+        yield from _check_known_by(book, accepted, authority, changed=excluded == ENERGY_TYPE_CHANGED)
+        if excluded == ENERGY_TYPE_CHANGED:
+            return
     if excluded is not None and not cancelled and excluded not in {refusal.code for refusal in refusals}:
         yield _of(book, accepted, "excluded-wrongly", f"it was left out as {excluded}, which does not hold")
 
 
+def _check_known_by(book: Book, accepted: OrderAccepted, authority: Authority, *, changed: bool) -> Iterator[Finding]:
+    """Yield where an order's holder or energy type is not what the chain says as of gate closure.
+
+    `changed` says that the order was left out because its type is another by then.
+    """
+    account = authority.registry.accounts.get(accepted.account)
+    known = authority.registry.energy_type(accepted.signed.order.asset, book.gate_closure)
+    said = accepted.energy_type.name.lower()
+    if (known is accepted.energy_type) is changed:
+        sentence = f"it was taken as {said} energy, and is {known.name.lower()} energy"
+        yield _of(book, accepted, "order-energy-type", sentence)
+    if account is not None and bytes(account.holder) != accepted.holder:
+        yield _of(book, accepted, "order-account", f"its holder is not 0x{accepted.holder.hex()}")
+
+
 def _check_exclusions(book: Book, taken_back: dict[bytes, OrderCancelled]) -> Iterator[Finding]:
     orders = {accepted.digest for accepted in book.orders}
+    matched = used_by(tick.clearing for tick in book.ticks)
     seen: set[bytes] = set()
     for digest, code in book.cleared.excluded:
-        if digest not in orders or digest in taken_back or digest in seen:
+        if digest not in orders or (digest in taken_back and digest not in matched) or digest in seen:
             sentence = f"no order that stood at gate closure is there to be left out as {code}"
             yield Finding("excluded-wrongly", book.key, hexed(digest), sentence)
         seen.add(digest)
@@ -150,12 +175,15 @@ def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> 
     """Yield orders that crossed an order of their own account that certainly still stood when they came."""
     home_of, node_of, tree = book.rules.home_of, book.rules.node_of, book.rules.tree
     standing: dict[int, list[OrderAccepted]] = {}
+    done = used_up(book)
     for accepted in sorted(book.orders, key=lambda accepted: accepted.receipt.sequence):
         order = accepted.signed.order
         earlier = standing.setdefault(accepted.account, [])
         for other in earlier:
             gone = taken_back.get(other.digest)
             if gone is not None and gone.at <= accepted.receipt.received_at:
+                continue
+            if other.digest in done and done[other.digest].upto < accepted.receipt.sequence:
                 continue
             rest = other.signed.order
             at_home = (node_of(rest.asset), home_of(rest.asset)) == (node_of(order.asset), home_of(order.asset))

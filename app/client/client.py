@@ -26,6 +26,7 @@ from app.on_chain import differences_on_chain
 from contracts.rpc_evm import RpcEvm
 from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
+from exchange.preferences import Preferences
 from identity.address import Address, to_text
 from settlement.proof import Proof, expected
 
@@ -150,9 +151,9 @@ class MeritClient:
             )
         )
 
-    def sign(self, order: Order) -> SignedOrder:
-        """Sign an order under the exchange's domain."""
-        return self._hold(self._talks.sign(order))
+    def sign(self, order: Order, preferences: Preferences | None = None) -> SignedOrder:
+        """Sign an order under the exchange's domain, with preferences where there are some."""
+        return self._hold(self._talks.sign(order, preferences))
 
     def submit(self, order: Order | SignedOrder) -> Acknowledged:
         """Hand in one order. Raises `Refused`, and `ReceiptUnsound` where the exchange's word is worth nothing."""

@@ -14,8 +14,8 @@ from exchange.delivery import Mechanism, Product, SessionKey
 from exchange.documents import clearing_to_document
 from exchange.order import Side
 from exchange.own_energy import own_use
-from tests.exchange.trees import one_node
 from tests.exchange.reference_auction import Row, most_energy
+from tests.exchange.trees import one_node
 from tests.strategies import SESSION, books, fees, resting
 
 BID, OFFER = Side.BID, Side.OFFER

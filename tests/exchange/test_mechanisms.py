@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from exchange.auction import Columns
 from exchange.clear import clear
 from exchange.delivery import Mechanism
-from exchange.matches import Matches
+from exchange.levels import TreeMatches, single_nodes
 from exchange.mechanism import RULES
 from exchange.order import Side
 from exchange.own_energy import own_use
-from tests.exchange.trees import one_node
+from exchange.tree_auction import clear_levels
 from tests.exchange.reference_auction import Row
 from tests.exchange.reference_mechanisms import (
     Traded,
@@ -22,6 +22,7 @@ from tests.exchange.reference_mechanisms import (
     reference_pay_as_clear,
     reference_pay_as_offer,
 )
+from tests.exchange.trees import one_node
 from tests.strategies import SESSION, books, fees, many_markets, resting
 
 BID, OFFER = Side.BID, Side.OFFER
@@ -40,11 +41,11 @@ def columns(side: list[Row]) -> Columns:
     return Columns(table[:, 0], table[:, 1], table[:, 2])
 
 
-def matches(mechanism: Mechanism, bids: list[Row], offers: list[Row], markets: int = 1) -> Matches:
-    return RULES[mechanism](columns(bids), columns(offers), markets)
+def matches(mechanism: Mechanism, bids: list[Row], offers: list[Row], markets: int = 1) -> TreeMatches:
+    return clear_levels(columns(bids), columns(offers), single_nodes(markets, mechanism))
 
 
-def traded(found: Matches) -> list[Traded]:
+def traded(found: TreeMatches) -> list[Traded]:
     return list(
         zip(found.bid.tolist(), found.offer.tolist(), found.quantity.tolist(), found.rate.tolist(), strict=True)
     )
@@ -96,7 +97,7 @@ def test_a_large_book_with_many_ties_agrees_with_the_slow_reference(mechanism):
 def test_with_rates_of_their_own_low_and_high_are_the_lowest_and_the_highest_traded(mechanism, sides):
     bids, offers, markets = sides
     found = matches(mechanism, bids, offers, markets)
-    assert found.uniform is None
+    assert not found.has_price.any()
     for market in range(markets):
         rates = [rate for bid, _, _, rate in traded(found) if bids[bid].market == market]
         assert (found.low[market], found.high[market]) == ((min(rates), max(rates)) if rates else (0, 0))

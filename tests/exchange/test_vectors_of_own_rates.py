@@ -13,12 +13,13 @@ from exchange.auction import Columns
 from exchange.clear import clear
 from exchange.clearing import Clearing
 from exchange.delivery import Mechanism, Product, SessionKey
-from exchange.mechanism import RULES
+from exchange.levels import single_nodes
 from exchange.order import Side
 from exchange.resting import Resting
+from exchange.tree_auction import clear_levels
 from exchange.units import Nano
-from tests.exchange.trees import one_node
 from tests.exchange.test_vectors import CASES, micro, wh
+from tests.exchange.trees import one_node
 from tests.strategies import SESSION, resting
 
 BID, OFFER = Side.BID, Side.OFFER
@@ -109,7 +110,7 @@ def test_pab_005_among_equal_offers_the_earlier_is_taken_first():
         rates, energies = [micro(order["rate"]) for order in listed], [wh(order["energy_kwh"]) for order in listed]
         return Columns(np.zeros(len(listed), dtype=np.int64), np.array(rates), np.array(energies))
 
-    found = RULES[Mechanism.PAY_AS_BID](side(case["bids"]), side(others), 1)
+    found = clear_levels(side(case["bids"]), side(others), single_nodes(1, Mechanism.PAY_AS_BID))
     taken = [others[row]["id"] for row in found.offer.tolist()]
     assert taken == CASES["pab-005"]["design_expected"]["order_if_time_priority"]
 
