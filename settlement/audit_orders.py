@@ -11,6 +11,7 @@ from exchange.order import Side, cancellation_digest
 from exchange.session_clearing import ENERGY_TYPE_CHANGED
 from exchange.ticks import used_by
 from identity.address import Address, to_text
+from identity.claim_data import EnergyType
 from identity.errors import AuthorityRefused, BadSignature
 from identity.registry import Standing
 from identity.signature import recover
@@ -141,6 +142,8 @@ def _check_authority(
         yield from _check_known_by(book, accepted, authority, changed=excluded == ENERGY_TYPE_CHANGED)
         if excluded == ENERGY_TYPE_CHANGED:
             return
+    if not book.rules.preferences and (accepted.holder, accepted.energy_type) != (b"", EnergyType.NONE):
+        yield _of(book, accepted, "order-energy-type", "its holder or energy type is told where nobody may ask for it")
     if excluded is not None and not cancelled and excluded not in {refusal.code for refusal in refusals}:
         yield _of(book, accepted, "excluded-wrongly", f"it was left out as {excluded}, which does not hold")
 
