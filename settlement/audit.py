@@ -13,6 +13,7 @@ from exchange.documents import hexed
 from settlement.audit_chain import Replay, check_settled
 from settlement.audit_changes import check_changes
 from settlement.audit_clearing import check_clearing, entries_of
+from settlement.audit_forecasts import check_forecasts
 from settlement.audit_orders import check_collateral, check_orders, signers_of
 from settlement.audit_ticks import check_ticks
 from settlement.authority import Authority
@@ -52,6 +53,7 @@ def _audit(
     settled, markets = chain.settled(), chain.markets()
     boundaries = boundaries_of(books)
     yield from check_changes(books, authority)
+    yield from check_forecasts(books, authority)
     for index, book in enumerate(books):
         if index and book.key == books[index - 1].key:
             yield Finding("book-twice", book.key, "", "there is another book of this session")

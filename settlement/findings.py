@@ -23,6 +23,7 @@ CODES = {
     "sequence-gap": "a number was never given out: an order is missing",
     "sequence-order": "a number was given out twice, or orders do not stand in the order they came",
     "admission": "an order should have been refused",
+    "forecast": "a forecast is forged or left out, or an order was taken beyond what was forecast of its asset",
     "own-crossing": "an order crossed another of its own account and was taken",
     "collateral": "an order was taken without the credit to cover it",
     "cancellation": "a cancellation is of no order of the book, stands there twice or came outside the gate",

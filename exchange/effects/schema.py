@@ -82,7 +82,7 @@ class UnsignedOrder(StrictModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     asset: AddressText = Field(description="the identity address of the asset")
-    market: int = Field(ge=0, lt=1 << 32, description="the number of the market node")
+    market: int = Field(ge=0, lt=1 << 32, description="the number of the market: a product of the calendar")
     product: Literal["spot", "forward"] = "spot"
     side: Literal["bid", "offer"] = Field(description="a bid buys, an offer sells")
     delivery_start: Instant = Field(description="the first second of the delivery period, unix time")
