@@ -1,35 +1,19 @@
 """A session's trades as the contract takes them: one batch, or several parts where one call cannot hold them.
 
-**The rule of parts.** A session is one part while it has at most 512 traded orders and 512 trades, the contract's
-bounds, and `estimated_gas` is within the published `batch_gas`; where that is 2^24, a full part is well below it.
-Beyond, the contract has to remember what each order has used up (a new storage word an order), so that a part of 2^24
-gas comes to about 400 orders. Parts are filled one after the other with trades in merit order, where neighbours share
-an order, so that few orders stand in two parts. Whoever has the book cuts it in the same places.
+`parts.py` says where a session is cut.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exchange.book import Book
 from exchange.delivery import SessionKey
 from exchange.order import Order
-from exchange.parameters import MOST_BATCH_GAS
 from exchange.trade import Trade
 from exchange.units import Nano, Wh
 from settlement.errors import BookUnsound
 from settlement.merkle import root_in_order
 from settlement.order_leaf import order_tree
-
-MAX_ORDERS = 512
-MAX_TRADES = 512
-MAX_GAS = MOST_BATCH_GAS
-
-# upper bounds from the contract's gas snapshot, rounded up; kept: a new storage word, 22,100, and reading it before
-_GAS_CALL = 150_000
-_GAS_ORDER = 14_000
-_GAS_TRADE = 2_500
-_GAS_KEPT_FILL = 24_500
-
+from settlement.parts import cut
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedOrder:
@@ -73,14 +57,8 @@ class Batch:
 
     @property
     def fee(self) -> Nano:
-        """What the node gets."""
+        """What the nodes get."""
         return Nano(sum(trade.fee for trade in self.trades))
-
-
-def estimated_gas(orders: int, trades: int, parts: int) -> int:
-    """Return an upper bound of what settling a part with so many orders and trades costs, everything included."""
-    an_order = _GAS_ORDER + (_GAS_KEPT_FILL if parts > 1 else 0)
-    return _GAS_CALL + orders * an_order + trades * _GAS_TRADE
 
 
 def seal(book: Book) -> tuple[Batch, ...]:
@@ -102,7 +80,7 @@ def seal(book: Book) -> tuple[Batch, ...]:
         for digest in (trade.bid, trade.offer):
             if digest not in orders:
                 raise BookUnsound(f"a trade names 0x{digest.hex()}, which is no order of the book")
-    parts = list(_parts(_in_merit_order(book), book.parameters.batch_gas))
+    parts = list(cut(_in_merit_order(book), book.parameters.batch_gas))
     if len(parts) >= 1 << 16:
         raise BookUnsound(f"the session would take {len(parts)} parts")
     order_root, parameters = order_tree(book).root, book.cleared.parameters
@@ -136,21 +114,3 @@ def _in_merit_order(book: Book) -> list[Trade]:
         )
 
     return sorted(book.cleared.clearing.trades, key=priority)
-
-
-def _parts(trades: list[Trade], most_gas: int) -> Iterator[list[Trade]]:
-    orders = len(_orders_of(trades))
-    if len(trades) <= MAX_TRADES and orders <= MAX_ORDERS and estimated_gas(orders, len(trades), 1) <= most_gas:
-        yield trades
-        return
-    part: list[Trade] = []
-    named: set[bytes] = set()
-    for trade in trades:
-        with_it = named | {trade.bid, trade.offer}
-        full = len(part) == MAX_TRADES or len(with_it) > MAX_ORDERS
-        if full or estimated_gas(len(with_it), len(part) + 1, parts=2) > most_gas:
-            yield part
-            part, with_it = [], {trade.bid, trade.offer}
-        part.append(trade)
-        named = with_it
-    yield part

@@ -3,7 +3,8 @@
 The words are those of the contract's ABI, orders and trades packed, high bits to low:
 
     order:  zeros 16 | asset number 32 | side 8 | energy 48 | limit 48 | valid until 40 | salt 64, preferences, r, vs
-    trade:  zeros 80 | bid index 16 | offer index 16 | energy 48 | rate 48 | fee rate 48
+    trade:  zeros 80 | bid index 16 | offer index 16 | energy 48 | rate 48 | place of its fee row 48
+    fees:   the rows of all trades, a word a node (`fee_words.py`)
 
 Limits and rates are two's complement. https://docs.soliditylang.org/en/latest/abi-spec.html
 """
@@ -12,20 +13,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exchange.delivery import Product, SessionKey
+from exchange.fee_row import FeeRow, rows_of
 from exchange.order import Order, Side
 from exchange.trade import Trade
 from exchange.units import MicroPerKwh, Wh
 from identity.hashing import keccak
 from identity.registry import Registry
 from identity.typed_data import word
-from settlement.batch import MAX_ORDERS, MAX_TRADES, Batch, SealedOrder
+from settlement.batch import Batch, SealedOrder
 from settlement.errors import BookUnsound, CalldataMalformed
+from settlement.fee_words import MAX_NODES, MAX_ROWS, nodes_in, row_count, rows_in, words_of
+from settlement.parts import MAX_ORDERS, MAX_TRADES, estimated_gas
 
-SETTLE = "settle(uint32,uint8,uint40,uint16,uint16,bytes32,bytes32,uint256,uint256[])"
+SETTLE = "settle(uint32,uint8,uint40,uint16,uint16,bytes32,bytes32,uint256,uint256[],uint256)"
 SELECTOR = keccak(SETTLE.encode())[:4]
 
-_HEAD_WORDS = 9
+_HEAD_WORDS = 10
 _ORDER_WORDS = 4
+_MOST_FEE_WORDS = MAX_ROWS * MAX_NODES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +55,24 @@ class SettleCall:
     parameters: bytes
     orders: tuple[PackedOrder, ...]
     trades: tuple[int, ...]
+    fees: tuple[int, ...]
 
     @property
     def session(self) -> int:
         """The session's number on the chain."""
         return self.market << 48 | self.product << 40 | self.delivery_start
+
+    @property
+    def estimated_gas(self) -> int:
+        """An upper bound of what the call costs, everything included."""
+        return estimated_gas(
+            len(self.orders),
+            len(self.trades),
+            self.parts,
+            rows=row_count(self.fees),
+            shares=len(self.fees),
+            nodes=len(nodes_in(self.fees)),
+        )
 
 
 def settle_calldata(batch: Batch) -> bytes:
@@ -74,6 +92,9 @@ def read_settle(calldata: bytes, registry: Registry, separator: bytes) -> Batch:
 def pack(batch: Batch) -> SettleCall:
     """Return a batch as the arguments of `settle`; raises `BookUnsound` where a value fits no field."""
     places = {sealed.digest: index for index, sealed in enumerate(batch.orders)}
+    rows = rows_of(trade.fees for trade in batch.trades)
+    if len(rows) > MAX_ROWS or any(len(row.shares) > MAX_NODES for row in rows):
+        raise BookUnsound(f"{len(rows)} rows of fees, or one of them, do not fit in a call")
     return SettleCall(
         market=batch.session.market,
         product=batch.session.product,
@@ -91,9 +112,10 @@ def pack(batch: Batch) -> SettleCall:
             | _field(places[trade.offer], 16, "an offer's place") << 144
             | _field(trade.energy, 48, "a trade's energy") << 96
             | _signed_field(trade.rate, "a trade's rate") << 48
-            | _field(trade.fee_rate, 48, "a trade's fee rate")
+            | rows[trade.fees]
             for trade in batch.trades
         ),
+        fees=words_of(rows),
     )
 
 
@@ -104,6 +126,10 @@ def unpack(call: SettleCall, registry: Registry, separator: bytes) -> Batch:
     except ValueError as error:
         raise CalldataMalformed(f"there is no product {call.product}") from error
     orders = tuple(_sealed(packed, session, registry, separator) for packed in call.orders)
+    rows = rows_in(call.fees)
+    trades = tuple(_trade(packed, session, orders, rows) for packed in call.trades)
+    if len({trade.fees for trade in trades}) != len(rows):
+        raise CalldataMalformed("a fee row is no trade's")
     return Batch(
         session=session,
         part=call.part,
@@ -111,7 +137,7 @@ def unpack(call: SettleCall, registry: Registry, separator: bytes) -> Batch:
         order_root=call.order_root,
         parameters=call.parameters,
         orders=orders,
-        trades=tuple(_trade(packed, session, orders) for packed in call.trades),
+        trades=trades,
     )
 
 
@@ -119,6 +145,7 @@ def encode(call: SettleCall) -> bytes:
     """Return the ABI encoding of a call, selector first."""
     orders_at = 32 * _HEAD_WORDS
     trades_at = orders_at + 32 * (1 + _ORDER_WORDS * len(call.orders))
+    fees_at = trades_at + 32 * (1 + len(call.trades))
     return b"".join(
         (
             SELECTOR,
@@ -131,10 +158,13 @@ def encode(call: SettleCall) -> bytes:
             call.parameters,
             word(orders_at),
             word(trades_at),
+            word(fees_at),
             word(len(call.orders)),
             *(word(packed.terms) + packed.preferences + packed.signature for packed in call.orders),
             word(len(call.trades)),
             *(word(packed) for packed in call.trades),
+            word(len(call.fees)),
+            *(word(fee) for fee in call.fees),
         )
     )
 
@@ -149,17 +179,19 @@ def decode(calldata: bytes) -> SettleCall:
     market, product, delivery_start = _whole(words, 32), _whole(words, 8), _whole(words, 40)
     part, parts = _whole(words, 16), _whole(words, 16)
     order_root, parameters = _raw(words), _raw(words)
-    orders_at, trades_at = _whole(words, 32), _whole(words, 32)
+    orders_at, trades_at, fees_at = _whole(words, 32), _whole(words, 32), _whole(words, 32)
     count = _count(words, MAX_ORDERS)
     orders = []
     for _ in range(count):
         terms, preferences = _whole(words, 240), _raw(words)
         orders.append(PackedOrder(terms=terms, preferences=preferences, signature=_raw(words) + _raw(words)))
     trades = tuple(_whole(words, 176) for _ in range(_count(words, MAX_TRADES)))
+    fees = tuple(_whole(words, 82) for _ in range(_count(words, _MOST_FEE_WORDS)))
     if next(words, None) is not None:
-        raise CalldataMalformed("bytes follow the trades")
-    if orders_at != 32 * _HEAD_WORDS or trades_at != orders_at + 32 * (1 + _ORDER_WORDS * count):
-        raise CalldataMalformed("orders or trades do not lie where their offsets say")
+        raise CalldataMalformed("bytes follow the fees")
+    after_orders = 32 * (_HEAD_WORDS + 1 + _ORDER_WORDS * count)
+    if (orders_at, trades_at, fees_at) != (32 * _HEAD_WORDS, after_orders, after_orders + 32 * (1 + len(trades))):
+        raise CalldataMalformed("orders, trades or fees do not lie where their offsets say")
     return SettleCall(
         market=market,
         product=product,
@@ -170,14 +202,15 @@ def decode(calldata: bytes) -> SettleCall:
         parameters=parameters,
         orders=tuple(orders),
         trades=trades,
+        fees=fees,
     )
 
 
-def packed_amounts(packed: int) -> tuple[Wh, MicroPerKwh, MicroPerKwh]:
-    """Return energy, rate and fee rate of a packed trade."""
+def packed_amounts(packed: int) -> tuple[Wh, MicroPerKwh, int]:
+    """Return energy and rate of a packed trade, and the place of its fee row."""
     low_48 = (1 << 48) - 1
     rate = _from_field(packed >> 48 & low_48)
-    return Wh(packed >> 96 & low_48), MicroPerKwh(rate), MicroPerKwh(packed & low_48)
+    return Wh(packed >> 96 & low_48), MicroPerKwh(rate), packed & low_48
 
 
 def _field(value: int, bits: int, name: str) -> int:
@@ -233,18 +266,22 @@ def _sealed(packed: PackedOrder, session: SessionKey, registry: Registry, separa
     return SealedOrder(asset=number, order=order, signature=packed.signature, digest=order.digest(separator))
 
 
-def _trade(packed: int, session: SessionKey, orders: tuple[SealedOrder, ...]) -> Trade:
+def _trade(
+    packed: int, session: SessionKey, orders: tuple[SealedOrder, ...], rows: tuple[FeeRow, ...]
+) -> Trade:
     bid, offer = packed >> 160, packed >> 144 & 0xFFFF
     if bid >= len(orders) or offer >= len(orders):
         raise CalldataMalformed("a trade names an order that is not in the call")
-    energy, rate, fee_rate = packed_amounts(packed)
+    energy, rate, place = packed_amounts(packed)
+    if place >= len(rows):
+        raise CalldataMalformed("a trade names a fee row that is not in the call")
     return Trade(
         session=session,
         bid=orders[bid].digest,
         offer=orders[offer].digest,
         energy=energy,
         rate=rate,
-        fee_rate=fee_rate,
+        fees=rows[place],
     )
 
 

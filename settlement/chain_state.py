@@ -66,9 +66,9 @@ class ChainState:
         batch = read_settle(calldata, self.registry, self._separator)
         if (batch.session.number, batch.part) != (fact.session, fact.part):
             raise CalldataMalformed("the calldata is of another batch")
-        terms = self.markets.get(batch.session.market)
-        if terms is None:
-            raise CalldataMalformed(f"no market {batch.session.market} was opened")
-        self.ledger.settle(batch, self.registry, terms)
+        named = {batch.session.market, *(share.node for trade in batch.trades for share in trade.fees.shares)}
+        if not named <= self.markets.keys():
+            raise CalldataMalformed(f"no market {min(named - self.markets.keys())} was opened")
+        self.ledger.settle(batch, self.registry, self.markets)
         self.settled[fact.session, fact.part] = fact
         return batch

@@ -43,9 +43,14 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketOpened:
-    """The terms of a market on the chain; they never change."""
+    """The terms of a market on the chain; they never change.
+
+    A market is a node of a tree; `tree` is the number of its root, the market's own if it is that. `fee_cap` is the
+    most it may take of a trade, and `uniform` says that trades made there have one price a session.
+    """
 
     market: int
+    tree: int
     fee_account: int
     fee_cap: MicroPerKwh
     period: int

@@ -7,7 +7,7 @@ the escrow holds. No other account ever falls below zero. A movement happens who
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exchange.units import Nano
+from exchange.units import Nano, amount
 from identity.registry import Registry
 from settlement.batch import Batch
 from settlement.errors import (
@@ -102,11 +102,11 @@ class Ledger:
         del self.requests[account]
         return paid
 
-    def settle(self, batch: Batch, registry: Registry, terms: MarketOpened) -> None:
-        """Pay a batch: what is earned first, so that it may be spent, then what is owed; fees to the market's account.
+    def settle(self, batch: Batch, registry: Registry, markets: Mapping[int, MarketOpened]) -> None:
+        """Pay a batch: what is earned first, so that it may be spent, then what is owed; fees to each node's account.
 
         Raises `UnknownParty`, `CreditTooLarge` or `CreditShort`. What the trades are is the contract's affair; here it
-        is taken that each names a bid and an offer of the batch.
+        is taken that each names a bid and an offer of the batch, and that its nodes are among `markets`.
         """
         accounts = {}
         for sealed in batch.orders:
@@ -115,10 +115,13 @@ class Ledger:
                 raise UnknownParty(sealed.asset)
             accounts[sealed.digest] = asset.account
         net = dict.fromkeys(accounts, 0)
+        earned: dict[int, int] = {}
         for trade in batch.trades:
             net[trade.bid] -= trade.cost
             net[trade.offer] += trade.value
-        earned: dict[int, int] = {terms.fee_account: batch.fee}
+            for share in trade.fees.shares:
+                account = markets[share.node].fee_account
+                earned[account] = earned.get(account, 0) + amount(trade.energy, share.rate)
         owed: dict[int, int] = {}
         for digest, money in net.items():
             side = earned if money > 0 else owed

@@ -12,6 +12,7 @@ from exchange.session import SessionState
 from settlement.calldata import SettleCall, decode, packed_amounts
 from settlement.errors import CalldataMalformed
 from settlement.facts import BatchSettled
+from settlement.fee_words import rows_in
 from settlement.kept_batch import KeptBatch
 from settlement.lifecycle import State
 
@@ -113,17 +114,21 @@ def _of_part(kept: KeptBatch | None, held: BatchSettled | None) -> Iterator[Brea
     if here != (held.parts, held.order_root, held.trade_root, held.parameters):
         yield Break("roots-differ", kept.session, kept.part, "parts, roots or parameters differ")
     try:
-        call = decode(kept.calldata)
+        amounts = _amounts(decode(kept.calldata))
     except CalldataMalformed as error:
         yield Break("amounts-differ", kept.session, kept.part, f"the kept call cannot be read: {error}")
         return
-    if _amounts(call) != (held.orders, held.trades, held.energy, held.value, held.fee):
+    if amounts != (held.orders, held.trades, held.energy, held.value, held.fee):
         yield Break("amounts-differ", kept.session, kept.part, "orders, trades, energy or money differ")
 
 
 def _amounts(call: SettleCall) -> tuple[int, int, int, int, int]:
-    rows = [packed_amounts(packed) for packed in call.trades]
-    energy = sum(energy for energy, _, _ in rows)
-    value = sum(energy * rate for energy, rate, _ in rows)
-    fee = sum(energy * fee_rate for energy, _, fee_rate in rows)
+    """Return orders, trades, energy, value and fees of a call; raises `CalldataMalformed` where its rows are none."""
+    fees = [row.rate for row in rows_in(call.fees)]
+    trades = [packed_amounts(packed) for packed in call.trades]
+    if any(place >= len(fees) for _, _, place in trades):
+        raise CalldataMalformed("a trade names a fee row that is not in the call")
+    energy = sum(energy for energy, _, _ in trades)
+    value = sum(energy * rate for energy, rate, _ in trades)
+    fee = sum(energy * fees[place] for energy, _, place in trades)
     return len(call.orders), len(call.trades), energy, value, fee

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from settlement.batch import MAX_GAS
+from settlement.parts import MAX_GAS
 from settlement.effects.fees import LEAST_BUMP_PERCENT, FeePolicy
 
 _GWEI = 10**9

@@ -80,6 +80,7 @@ def _fact(name: str, fields: dict[str, Any], scale: int, block_time: int) -> Fac
         case "MarketOpened":
             return MarketOpened(
                 market=fields["market"],
+                tree=fields["tree"],
                 fee_account=fields["fee_account"],
                 fee_cap=MicroPerKwh(fields["fee_cap"]),
                 period=fields["period_seconds"],

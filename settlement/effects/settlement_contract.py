@@ -78,6 +78,7 @@ def open_market(terms: MarketOpened) -> bytes:
     return _tell(
         "open_market",
         terms.market,
+        terms.tree,
         terms.fee_account,
         terms.fee_cap,
         terms.period,
@@ -193,11 +194,12 @@ class SettlementContract:
 
     def market(self, number: int, block: int | None = None) -> MarketOpened | None:
         """Return the terms of a market, or None if it is not open."""
-        fee_account, fee_cap, period, lead, window, uniform = self._ask("market", number, block=block)
+        tree, fee_account, fee_cap, period, lead, window, uniform = self._ask("market", number, block=block)
         if period == 0:
             return None
         return MarketOpened(
             market=number,
+            tree=tree,
             fee_account=fee_account,
             fee_cap=MicroPerKwh(fee_cap),
             period=period,

@@ -17,7 +17,7 @@ from threading import Lock
 from contracts.errors import EvmError, Refusal, Reverted, TransactionRefused, WrongChain
 from contracts.evm import Block, Receipt
 from exchange.delivery import SessionKey
-from settlement.batch import Batch, estimated_gas
+from settlement.batch import Batch
 from settlement.calldata import decode, encode, settle_calldata
 from settlement.effects.chain_settings import ChainSettings
 from settlement.effects.errors import LeaseLost
@@ -219,9 +219,9 @@ class Submitter:
         if not self._settings.free_gas:
             return self._evm.estimate_gas(self.address, self._contract.address, batch.calldata)
         call = decode(batch.calldata)
-        session_alone = encode(replace(call, orders=(), trades=()))
+        session_alone = encode(replace(call, orders=(), trades=(), fees=()))
         self._evm.estimate_gas(self.address, self._contract.address, session_alone)
-        return estimated_gas(len(call.orders), len(call.trades), call.parts)
+        return call.estimated_gas
 
     def _doomed(self, batch: StoredBatch, why: str, head: Block, now: int) -> StoredBatch:
         """Refuse a batch that the contract would refuse, unless that says nothing about it, or nothing yet."""

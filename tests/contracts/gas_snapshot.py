@@ -1,16 +1,20 @@
 """The gas of every call, and the size of the code; `python -m tests.contracts.gas_snapshot` rewrites `gas.json`.
 
 Gas is that of the whole transaction: its base, its calldata, and what it does. A batch of N trades has N + 1 orders of
-N + 1 assets and accounts, all of them used before; its roots are included.
+N + 1 assets and accounts, all of them used before; its roots are included. One market takes one fee of every trade. In
+the neighbourhood, trades are within one of two communities or across, under a feeder; on the walk, nodes take shares
+of what the seller gets, so that every trade has rates and a row of its own, as far as there is place for rows.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from contracts.artifacts import DEPLOYABLE, load
 from tests.contracts.machine import Machine, PyEvm
-from tests.contracts.orders import Batch, Trade, address_of
+from tests.contracts.orders import Batch, Row, Trade, address_of
 from tests.contracts.permits import permit
 from tests.contracts.registries import ASSET
 from tests.contracts.town import DELAY, EURO, FEE_CAP, GUARDIAN, LEAD, PERIOD, START, WINDOW, Town
@@ -18,7 +22,15 @@ from tests.contracts.town import DELAY, EURO, FEE_CAP, GUARDIAN, LEAD, PERIOD, S
 PATH = Path(__file__).with_name("gas.json")
 FORKS = ("London", "Prague")
 QUICK, ALL = (1, 10), (1, 10, 100, 500)  # what is dearer by order or trade shows in ten of them
-UNIFORM = 2
+UNIFORM, FEEDER, WEST, EAST = 2, 3, 4, 5
+MOST_ROWS = 128
+WAYS = (
+    Row(((WEST, 4_000),), WEST),
+    Row(((EAST, 3_000),), EAST),
+    Row(((EAST, 3_000), (FEEDER, 10_000), (WEST, 4_000)), FEEDER),
+    Row(((WEST, 4_000), (FEEDER, 10_000), (EAST, 3_000)), FEEDER),
+)
+"""What trades of the neighbourhood come to, in turn."""
 
 
 def populate(town: Town, members: int) -> None:
@@ -47,19 +59,38 @@ def chain_of_trades(town: Town, trades: int, *, start: int, market: int = 1, sig
     return town.batch(orders, moved, start=start, market=market)
 
 
+def through_a_neighbourhood(batch: Batch) -> Batch:
+    """The batch, its trades within and across communities in turn."""
+    trades = [replace(trade, row=WAYS[i % len(WAYS)]) for i, trade in enumerate(batch.trades)]
+    return batch.but(trades=trades)
+
+
+def on_a_walk(batch: Batch) -> Batch:
+    """The batch, its trades across communities, each with shares of a rate of its own, up to the most rows."""
+    trades = []
+    for i, trade in enumerate(batch.trades):
+        step = i % MOST_ROWS
+        row = Row(((EAST, 3_000 + step), (FEEDER, 10_000 + step), (WEST, 4_000 + step)), FEEDER)
+        trades.append(replace(trade, rate=200_000 + step, row=row))
+    return batch.but(trades=trades)
+
+
 def gas_of_batches(machine: Machine, sizes: Sequence[int]) -> dict[str, int]:
     """Gas of settling a session of so many trades."""
     town = Town(machine)
     populate(town, max(10, *sizes) + 1)
     town.open_market(UNIFORM, uniform=True)
+    for node in (FEEDER, WEST, EAST):
+        town.open_account(f"the operator of {node}")
+        town.open_market(node, tree=FEEDER, collector=f"the operator of {node}")
     start = START
     found = {}
 
-    def settle(trades: int, market: int = 1, signer: str | None = None) -> int:
+    def settle(trades: int, fees: Callable[[Batch], Batch] = lambda batch: batch, **changes: Any) -> int:
         nonlocal start
         start += PERIOD
         machine.move_to(max(machine.now, start))
-        return town.settle(chain_of_trades(town, trades, start=start, market=market, signer=signer)).gas
+        return town.settle(fees(chain_of_trades(town, trades, start=start, **changes))).gas
 
     settle(1)  # from now on the fee account is used, too
     found["settle, 10 trades, one rate"] = settle(10, market=UNIFORM)
@@ -68,6 +99,10 @@ def gas_of_batches(machine: Machine, sizes: Sequence[int]) -> dict[str, int]:
     found["settle, 10 trades, signed by a delegate"] = settle(10, signer="the agent")
     for size in sizes:
         found[f"settle, {size} trades"] = settle(size)
+    settle(4, through_a_neighbourhood, market=FEEDER)  # from now on its accounts are used, too
+    for size in sizes[1:]:
+        found[f"settle, {size} trades of a neighbourhood"] = settle(size, through_a_neighbourhood, market=FEEDER)
+        found[f"settle, {size} trades on a walk"] = settle(size, on_a_walk, market=EAST)
     return found
 
 

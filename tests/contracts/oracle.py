@@ -8,14 +8,21 @@ from tests.contracts.orders import BID, OFFER, Batch
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the contract knows before the batch: who may sign for each asset, its account, and the market's terms."""
+class Node:
+    """A market's terms, as far as a session of its tree asks for them."""
 
-    account_of: Mapping[int, int]
-    signer_of: Mapping[int, str]
     fee_account: int
     fee_cap: int
     uniform: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the contract knows before the batch: who may sign for each asset, its account, and the nodes of the tree."""
+
+    account_of: Mapping[int, int]
+    signer_of: Mapping[int, str]
+    nodes: Mapping[int, Node]
     gate_closure: int
 
 
@@ -39,26 +46,40 @@ def settle(batch: Batch, credit: Mapping[int, int], facts: Facts) -> dict[int, i
             return "trades: no such order"
         bid, offer = batch.orders[trade.bid], batch.orders[trade.offer]
         buyer, seller = facts.account_of[bid.asset], facts.account_of[offer.asset]
+        row = trade.row_in(batch.market)
         for wrong, reason in (
             (bid.side != BID or offer.side != OFFER, "sides are wrong"),
             (buyer == seller, "with oneself"),
             (trade.energy == 0, "energy is zero"),
             (trade.energy > left[trade.bid], "bid is used up"),
             (trade.energy > left[trade.offer], "offer is used up"),
-            (trade.fee > facts.fee_cap, "fee is above the cap"),
             (trade.rate < offer.limit, "rate is below the offer"),
-            (trade.rate + trade.fee > bid.limit, "rate is above the bid"),
+            (trade.rate + row.fee > bid.limit, "rate is above the bid"),
         ):
             if wrong:
                 return f"trades: {reason}"
         left[trade.bid] -= trade.energy
         left[trade.offer] -= trade.energy
-        net[buyer] -= trade.energy * (trade.rate + trade.fee)
+        net[buyer] -= trade.energy * (trade.rate + row.fee)
         net[seller] += trade.energy * trade.rate
-        net[facts.fee_account] += trade.energy * trade.fee
-    if facts.uniform and len({trade.rate for trade in batch.trades}) > 1:
-        return "trades: two rates"
+        for node, share in row.shares:
+            net[facts.nodes[node].fee_account] += trade.energy * share
+    reason = _wrong_with_rows(batch, facts)
+    if reason is not None:
+        return reason
     after = {account: nano + net[account] for account, nano in credit.items()}
     if min(after.values()) < 0:
         return "money: credit is short"
     return after
+
+
+def _wrong_with_rows(batch: Batch, facts: Facts) -> str | None:
+    prices: dict[int, set[int]] = {}
+    for row in batch.rows():
+        if any(share > facts.nodes[node].fee_cap for node, share in row.shares):
+            return "fees: above the cap"
+        at_top = prices.setdefault(row.top, set())
+        at_top |= {trade.rate + row.before_top for trade in batch.trades if trade.row_in(batch.market) == row}
+        if facts.nodes[row.top].uniform and len(at_top) > 1:
+            return "trades: two rates"
+    return None

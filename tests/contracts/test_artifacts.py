@@ -24,6 +24,13 @@ def test_the_code_fits_in_a_contract(name):
     assert load(name).runtime_size < 24_576
 
 
+def test_the_largest_contract_fits_with_what_it_is_told_when_deployed(town):
+    """What never changes after that is appended to the code; the bound is EIP-170's. Some bytes are kept for later."""
+    size = len(town.machine.code(town.settlement.address))
+    assert size > load("Settlement").runtime_size
+    assert size <= 24_576 - 400
+
+
 def test_a_contract_that_does_not_exist_is_named():
     with pytest.raises(KeyError, match="no contract is called Bank"):
         load("Bank")

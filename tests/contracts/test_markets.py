@@ -29,7 +29,11 @@ def test_a_market_opens_with_its_terms(town):
 
 
 def test_the_largest_terms_are_kept_whole(town):
-    chosen = terms(town, fee_cap=2**48 - 1, period_seconds=2**32 - 1, lead_seconds=2**32 - 1, window_seconds=2**32 - 1)
+    largest = 2**32 - 1
+    town.send("the grid operator", "open_market", *terms(town, market=largest).values())
+    chosen = terms(
+        town, tree=largest, fee_cap=2**48 - 1, period_seconds=largest, lead_seconds=largest, window_seconds=largest
+    )
     town.send("the grid operator", "open_market", *chosen.values())
     assert town.read("market", 7) == tuple(chosen.values())[1:]
 
@@ -38,6 +42,22 @@ def test_a_market_is_opened_once(town):
     town.send("the grid operator", "open_market", *terms(town).values())
     with refused("markets: open already"):
         town.send("the grid operator", "open_market", *terms(town, uniform=False).values())
+
+
+def test_a_node_belongs_to_a_tree_that_is_open(town):
+    for tree in (0, 6, 2**32 - 1):
+        with refused("markets: no such tree"):
+            town.send("the grid operator", "open_market", *terms(town, tree=tree).values())
+    town.send("the grid operator", "open_market", *terms(town, market=6).values())
+    town.send("the grid operator", "open_market", *terms(town, tree=6).values())
+    assert town.read("market", 7)[0] == 6
+
+
+def test_a_node_is_no_tree(town):
+    town.send("the grid operator", "open_market", *terms(town, tree=1).values())
+    with refused("markets: no such tree"):
+        town.send("the grid operator", "open_market", *terms(town, market=8, tree=7).values())
+    town.send("the grid operator", "open_market", *terms(town, market=8, tree=1).values())
 
 
 @pytest.mark.parametrize(

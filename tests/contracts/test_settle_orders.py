@@ -179,13 +179,13 @@ def test_calldata_that_ends_too_soon_is_refused(closed):
     at = 4 + 32 * 7
     offset = int.from_bytes(calldata[at : at + 32])
     for wrong in (len(calldata) - 4 - 31, 2**32, 2**256 - 1):
-        with refused("orders: calldata is short"):
+        with refused("settle: calldata is short"):
             closed.machine.send(
                 "the operator", closed.settlement.address, calldata[:at] + wrong.to_bytes(32) + calldata[at + 32 :]
             )
     # the orders come before the trades; say there are more than follow
     count = 4 + offset
-    with refused("orders: calldata is short"):
+    with refused("settle: calldata is short"):
         closed.machine.send(
             "the operator", closed.settlement.address, calldata[:count] + (3).to_bytes(32) + calldata[count + 32 :]
         )

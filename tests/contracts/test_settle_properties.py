@@ -6,19 +6,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.machine import Refused, Revm
-from tests.contracts.oracle import Facts, settle
-from tests.contracts.orders import BID, OFFER, Batch, Trade
+from tests.contracts.oracle import Facts, Node, settle
+from tests.contracts.orders import BID, OFFER, Batch, Row, Trade
 from tests.contracts.town import FEE_CAP, GATE_CLOSURE, Town
 
 MEMBERS = ("the baker", "the miller", "the smith", "the potter")
 # two assets are the baker's, so that a batch can try to trade with itself
 ASSETS = (*MEMBERS, "the baker's roof")
+NODES = (2, 3, 4, 70_000)
+"""A tree's root, and some of its nodes; nothing on the chain says which lies above which."""
 
 
 def signer(asset: str) -> str:
@@ -31,7 +34,9 @@ def founded(*, uniform: bool) -> Town:
     for member in MEMBERS:
         town.open(member, 1)
     town.enrol("the baker", "the baker's roof")
-    town.open_market(2, uniform=uniform)
+    for number in NODES:
+        town.open_account(f"the operator of {number}")
+        town.open_market(number, tree=2, collector=f"the operator of {number}", uniform=uniform)
     return town
 
 
@@ -43,9 +48,7 @@ def new_town(*, uniform: bool) -> Iterator[tuple[Town, Facts]]:
         facts = Facts(
             account_of={town.assets[asset]: town.accounts[signer(asset)] for asset in ASSETS},
             signer_of={town.assets[asset]: signer(asset) for asset in ASSETS},
-            fee_account=town.accounts["the fee collector"],
-            fee_cap=FEE_CAP,
-            uniform=uniform,
+            nodes={number: Node(town.accounts[f"the operator of {number}"], FEE_CAP, uniform) for number in NODES},
             gate_closure=GATE_CLOSURE,
         )
         yield town, facts
@@ -59,8 +62,21 @@ def rate(chance: Random) -> int:
     return chance.randint(-100_000, 400_000)
 
 
+def some_row(chance: Random, most: int) -> Row:
+    """A way through some nodes, which take at most `most` together; few rates, so that trades share rows, too."""
+    way = chance.sample(NODES, chance.randint(1, len(NODES)))
+    top = chance.choice(way)
+    rates = {node: min(chance.choice((0, 1, 7_000, 12_345)), FEE_CAP, most // len(way)) for node in way}
+    return Row(tuple((node, rate) for node, rate in rates.items() if rate or node == top), top)
+
+
 def honest(chance: Random, town: Town, facts: Facts) -> Batch:
-    """Orders at any limits, matched wherever two of them allow it, at any rate between their limits."""
+    """Orders at any limits, matched wherever two of them allow it, at any rate between their limits.
+
+    Where nodes promise one price, the first trade that is made at a node says it for all others there.
+    """
+    uniform = any(node.uniform for node in facts.nodes.values())
+    price_at: dict[int, int] = {}
     orders = []
     for place in range(chance.randint(0, 24)):
         asset = chance.choice(ASSETS)
@@ -73,12 +89,15 @@ def honest(chance: Random, town: Town, facts: Facts) -> Batch:
             fits = (bid.side, offer.side) == (BID, OFFER) and bid.limit >= offer.limit
             if not fits or facts.account_of[bid.asset] == facts.account_of[offer.asset] or not min(left[i], left[j]):
                 continue
-            if facts.uniform and trades and not offer.limit <= trades[0].rate <= bid.limit:
-                continue
             energy = chance.randint(1, min(left[i], left[j]))
-            paid = trades[0].rate if facts.uniform and trades else chance.randint(offer.limit, bid.limit)
-            fee = chance.randint(0, min(FEE_CAP, bid.limit - paid))
-            trades.append(Trade(bid=i, offer=j, energy=energy, rate=paid, fee=fee))
+            row = some_row(chance, bid.limit - offer.limit)
+            paid = chance.randint(offer.limit, bid.limit - row.fee)
+            if uniform:
+                paid = price_at.get(row.top, paid + row.before_top) - row.before_top
+                if not offer.limit <= paid <= bid.limit - row.fee:
+                    continue
+                price_at[row.top] = paid + row.before_top
+            trades.append(Trade(bid=i, offer=j, energy=energy, rate=paid, row=row))
             left[i], left[j] = left[i] - energy, left[j] - energy
     return town.batch(orders, trades, market=2)
 
@@ -88,16 +107,22 @@ def with_a_lie(chance: Random, batch: Batch) -> Batch:
     orders, trades = list(batch.orders), list(batch.trades)
     if trades and chance.random() < 0.75:
         place = chance.randrange(len(trades))
-        changes: list[dict[str, int]] = [
+        changes: list[dict[str, Any]] = [
             {"energy": 0},
             {"energy": chance.randint(1, 4_000)},
             {"rate": rate(chance)},
-            {"fee": chance.randint(0, 2 * FEE_CAP)},
+            {"row": Row(((chance.choice(NODES), chance.randint(0, 2 * FEE_CAP)),), 0)},
+            {"row": some_row(chance, FEE_CAP)},
             {"bid": chance.randrange(len(orders) + 1)},
             {"offer": chance.randrange(len(orders) + 1)},
             {"bid": trades[place].offer, "offer": trades[place].bid},
         ]
-        trades[place] = replace(trades[place], **chance.choice(changes))
+        changed = replace(trades[place], **chance.choice(changes))
+        row = changed.row
+        assert row is not None
+        if row.top == 0:
+            changed = replace(changed, row=Row(row.shares, row.shares[0][0]))
+        trades[place] = changed
     elif orders:
         place = chance.randrange(len(orders))
         match chance.randrange(4):
@@ -124,7 +149,9 @@ def run(town: Town, batch: Batch) -> dict[int, int] | str:
     assert fields["trade_root"] == batch.trade_root()
     assert fields["energy_wh"] == sum(trade.energy for trade in batch.trades)
     assert fields["value_nano"] == sum(trade.energy * trade.rate for trade in batch.trades)
-    assert fields["fee_nano"] == sum(trade.energy * trade.fee for trade in batch.trades)
+    assert fields["fee_nano"] == sum(
+        trade.energy * trade.row_in(batch.market).fee for trade in batch.trades
+    )
     return credits_in(town)
 
 
@@ -201,10 +228,38 @@ def test_the_order_of_trades_does_not_change_the_money(chance):
         assert run(town, shuffled) == outcome
 
 
+@given(chance=chances, uniform=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_a_batch_makes_no_money_and_loses_none(chance, uniform):
+    with new_town(uniform=uniform) as (town, facts):
+        batch = honest(chance, town, facts)
+        before = credits_in(town)
+        run(town, batch)
+        assert sum(credits_in(town).values()) == sum(before.values())
+
+
 @given(chance=chances)
+@settings(max_examples=40, deadline=None)
+def test_a_second_price_at_a_node_that_promises_one_is_refused_in_whichever_part(chance):
+    with new_town(uniform=True) as (town, facts):
+        batch = honest(chance, town, facts)
+        if not batch.trades:
+            return
+        dear = chance.choice(batch.trades)
+        other = replace(dear, energy=1, rate=dear.rate + chance.choice((-1, 1)))
+        first, rest = batch.but(trades=[replace(dear, energy=1)], parts=2), batch.but(trades=[other], part=1, parts=2)
+        if isinstance(run(town, first), str):
+            return
+        assert run(town, rest) in {
+            "trades: two rates", "trades: rate is below the offer", "trades: rate is above the bid",
+            "trades: bid is used up", "trades: offer is used up",
+        }  # fmt: skip
+
+
+@given(chance=chances, uniform=st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_in_how_many_parts_a_session_is_settled_does_not_change_the_money(chance):
-    with new_town(uniform=False) as (town, facts):
+def test_in_how_many_parts_a_session_is_settled_does_not_change_the_money(chance, uniform):
+    with new_town(uniform=uniform) as (town, facts):
         batch = honest(chance, town, facts)
         whole = settle(batch, credits_in(town), facts)
         cut = chance.randint(0, len(batch.trades))

@@ -54,8 +54,8 @@ LIES = {
         {"rate": BID_LIMIT - FEE - 1, "fee": FEE + 1},
         "trades: rate is above the bid",
     ),
-    "fee beyond the cap": ({"fee": FEE_CAP + 1}, {"fee": FEE_CAP}, "trades: fee is above the cap"),
-    "the largest fee": ({"fee": 2**48 - 1}, {"fee": 0}, "trades: fee is above the cap"),
+    "fee beyond the cap": ({"fee": FEE_CAP + 1}, {"fee": FEE_CAP}, "fees: above the cap"),
+    "the largest fee": ({"fee": 2**48 - 1}, {"fee": 0}, "trades: rate is above the bid"),
     "the lowest rate": ({"rate": -(2**47)}, {}, "trades: rate is below the offer"),
     "the highest rate": ({"rate": 2**47 - 1}, {}, "trades: rate is above the bid"),
     "a bit that means nothing": ({"high_bits": 1}, {}, "trades: no such order"),
@@ -165,5 +165,5 @@ def test_the_root_is_that_of_a_standard_merkle_tree(closed, trades):
 
 
 def test_a_word_holds_a_trade_of_the_greatest_terms():
-    word = Trade(bid=0xFFFF, offer=0xFFFF, energy=2**48 - 1, rate=-1, fee=2**48 - 1).word()
+    word = Trade(bid=0xFFFF, offer=0xFFFF, energy=2**48 - 1, rate=-1).word(2**48 - 1)
     assert word == 2**176 - 1
