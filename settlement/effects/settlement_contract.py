@@ -229,7 +229,11 @@ class SettlementContract:
 
     def required_roles(self) -> RequiredRoles:
         """Return the roles that an asset must hold to trade, and to offer balancing."""
-        return RequiredRoles(asset=self._ask("asset_role")[0], balancing=self._ask("balancing_role")[0])
+        return RequiredRoles(
+            asset=self._ask("asset_role")[0],
+            balancing=self._ask("balancing_role")[0],
+            grid_operator=self._ask("grid_operator_role")[0],
+        )
 
     def cache_seconds(self) -> int:
         """Return how long the contract believes, at most, what the registries said of an asset."""
