@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from app.demo import prepare
 from app.openapi import COMMITTED, Document, breaks, differences, text_of
-from app.street import street_file
+from app.example_communities import street_file
 
 
 def current() -> Document:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.community import Community, Profiles, read_community, read_profiles
-from app.street import street_file
+from app.example_communities import street_file
 from exchange.agents import Alternative, need, output, supply, take_up
 from exchange.clear import clear
 from exchange.delivery import Market, Mechanism

@@ -5,7 +5,7 @@ from operator import attrgetter
 import pytest
 
 from app.community import CommunityRefused, read_community, read_profiles
-from app.street import street_file
+from app.example_communities import street_file
 from exchange.delivery import Mechanism
 from exchange.units import MAX_ENERGY, MAX_RATE
 from tests.e2e.day import FIRST, PERIOD_SECONDS, PERIODS, VILLAGE

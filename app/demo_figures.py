@@ -1,0 +1,133 @@
+"""What a day came to in the tree, worked out of its books: where energy was traded, what the nodes took, what their
+limits held back, and what those cost: the same books are cleared again without them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from exchange.book import Book
+from exchange.clear import clear
+from exchange.clearing import Clearing
+from exchange.market import resting_order
+from exchange.resting import Resting
+from exchange.tree import Tree
+from exchange.units import Nano, Wh, amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeDay:
+    """A node's day. `traded` is the energy of the trades whose way turned at this node, `imported` and `exported` what
+    crossed its boundary, `held` what could not, in `full` sessions; `fees` is what it took.
+    """
+
+    number: int
+    name: str
+    depth: int
+    traded: Wh
+    imported: Wh
+    exported: Wh
+    fees: Nano
+    held: Wh
+    full: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitCost:
+    """How much more there would have been without the limits of nodes: `energy` traded, `gains` of trade, and `money`
+    of each account, fees included (the sum of all is nothing).
+
+    The gains of a trade are what the bid was ready to pay beyond what the offer asked: buyer, seller and the nodes on
+    the way share them.
+    """
+
+    energy: Wh
+    gains: Nano
+    money: Mapping[int, Nano] = field(default_factory=dict)
+
+
+def nodes_of_the_day(books: Sequence[Book]) -> tuple[NodeDay, ...]:
+    """Return the day of every node, each after the one it hangs on; none where there are no books."""
+    traded: Counter[int] = Counter()
+    imported: Counter[int] = Counter()
+    exported: Counter[int] = Counter()
+    fees: Counter[int] = Counter()
+    held: Counter[int] = Counter()
+    full: Counter[int] = Counter()
+    for book in books:
+        clearing = book.cleared.clearing
+        for result in clearing.nodes:
+            traded[result.node] += result.energy
+            imported[result.node] += result.imported
+            exported[result.node] += result.exported
+        for trade in clearing.trades:
+            for share in trade.fees.shares:
+                fees[share.node] += amount(trade.energy, share.rate)
+        for each in clearing.held:
+            held[each.node] += each.energy
+        full.update({each.node for each in clearing.held})
+    return tuple(
+        NodeDay(
+            number=number,
+            name=tree[number].name,
+            depth=len(tree.way_up(number)) - 1,
+            traded=Wh(traded[number]),
+            imported=Wh(imported[number]),
+            exported=Wh(exported[number]),
+            fees=Nano(fees[number]),
+            held=Wh(held[number]),
+            full=full[number],
+        )
+        for tree in [book.parameters.tree for book in books[:1]]
+        for number in _downwards(tree, tree.root.number)
+    )
+
+
+def cost_of_limits(books: Iterable[Book]) -> LimitCost:
+    """Return what the limits of all nodes cost on a day: only where they held something back did they cost anything."""
+    energy = gains = 0
+    money: Counter[int] = Counter()
+    for book in books:
+        if not book.cleared.clearing.held:
+            continue
+        orders = {resting.digest: resting for resting in standing(book)}
+        free = clear(
+            orders.values(), session=book.key, tree=_unlimited(book.rules.tree), mechanism=book.market.mechanism
+        )
+        for clearing, sign in ((free, 1), (book.cleared.clearing, -1)):
+            energy += sign * clearing.energy
+            for trade in clearing.trades:
+                gains += sign * trade.energy * (orders[trade.bid].order.limit - orders[trade.offer].order.limit)
+            for account, nano in _money(clearing, orders, book.rules.tree):
+                money[account] += sign * nano
+    return LimitCost(
+        energy=Wh(energy),
+        gains=Nano(gains),
+        money={account: Nano(nano) for account, nano in sorted(money.items()) if nano},
+    )
+
+
+def standing(book: Book) -> list[Resting]:
+    """Return the orders that the session was cleared with."""
+    gone = {cancellation.digest for cancellation in book.cancellations} | {name for name, _ in book.cleared.excluded}
+    return [resting_order(accepted, book.rules) for accepted in book.orders if accepted.digest not in gone]
+
+
+def _money(clearing: Clearing, orders: Mapping[bytes, Resting], tree: Tree) -> Iterator[tuple[int, Nano]]:
+    """Yield what every trade gives to an account, below zero where it pays."""
+    for trade in clearing.trades:
+        yield orders[trade.bid].account, Nano(-trade.cost)
+        yield orders[trade.offer].account, trade.value
+        for share in trade.fees.shares:
+            yield tree[share.node].fee_account, amount(trade.energy, share.rate)
+
+
+def _unlimited(tree: Tree) -> Tree:
+    return Tree(tuple(replace(node, import_limit=None, export_limit=None) for node in tree.nodes))
+
+
+def _downwards(tree: Tree, number: int) -> Iterator[int]:
+    yield number
+    for node in tree.nodes:
+        if node.parent == number:
+            yield from _downwards(tree, node.number)
