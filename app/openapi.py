@@ -60,6 +60,14 @@ _ORDER = (
     "order-cancelled",
     "not-the-sequencer",
 )
+_TERMS = (
+    "unknown-node",
+    "terms-out-of-turn",
+    "terms-out-of-bounds",
+    "bad-signature",
+    "not-the-grid-operator",
+    "not-the-sequencer",
+)
 _CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "not-the-sequencer", *_INPUT)
 _SUBJECT = ("malformed-address", "malformed-did", "unknown-network", *_INPUT)
 _PROOF = ("session-not-cleared", "not-settled-yet", "book-unsound", *_INPUT)
@@ -77,6 +85,10 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/sessions/{session}/book": ("unknown-session", "session-not-cleared", *_READ, *_INPUT, *_JOURNAL),
     "GET /v1/trades": ("unknown-session", *_READ, *_PAGE, *_JOURNAL),
     "GET /v1/trades/{leaf}": ("unknown-trade", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/nodes": _JOURNAL,
+    "GET /v1/nodes/{number}/terms": ("unknown-node", *_INPUT, *_JOURNAL),
+    "POST /v1/nodes/{number}/terms": (*_TERMS, *_INPUT, *_JOURNAL),
+    "POST /v1/nodes/{number}/terms/typed-data": ("terms-out-of-bounds", *_INPUT, *_JOURNAL),
     "GET /v1/meta": _JOURNAL,
     "GET /v1/events": (*_READ, *_PAGE, *_JOURNAL),
     "GET /v1/health": (*_JOURNAL, *_STORE),

@@ -62,6 +62,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "mandate-ended": (403, "Signer's delegation has ended"),
     "mandate-of-earlier-owner": (403, "Signer was named by an earlier owner"),
     "ownership-ended": (403, "Signer owned this asset once"),
+    "not-the-grid-operator": (403, "Signer does not operate this node"),
     # identity: signing in, reading, granting
     "access-refused": (403, "Not to be read"),
     "not-signed-in": (401, "Sign in first"),
@@ -89,6 +90,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "own-crossing": (409, "Order crosses another order of its account"),
     "short-of-collateral": (409, "Not enough free credit"),
     "order-cancelled": (409, "Order was cancelled"),
+    "unknown-node": (404, "No such node"),
+    "terms-out-of-turn": (409, "Not the node's next change"),
+    "terms-out-of-bounds": (422, "Terms that the node cannot have"),
     "unknown-order": (404, "No such order"),
     "unknown-session": (404, "No such session"),
     "unknown-trade": (404, "No such trade"),

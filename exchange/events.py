@@ -21,7 +21,7 @@ class ParametersSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTermsSet:
-    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens from `at` on."""
+    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens after `at`."""
 
     digest: bytes
     terms: NodeTerms

@@ -243,7 +243,9 @@ class Market:
         registry.must_operate(signer, terms.node, now)
         if signer != self.parameters.tree[terms.node].operator:
             raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
-        return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
+        return NodeTermsSet(
+            digest=digest, terms=terms, signature=signature, signer=signer, at=max(now, self._opened_last())
+        )
 
     # The fold
 
@@ -348,6 +350,14 @@ class Market:
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
             self._own_orders.pop((event.session, account), None)
+
+    def _opened_last(self) -> int:
+        """Return the last instant at which rules became those of a session: what is changed is changed after it.
+
+        That is in the past, unless the clock was set back.
+        """
+        openings = [self.parameters.market_of(key.market).gate_opening(key.delivery_start) for key in self.sessions]
+        return max([*openings, *(change.at for change in self.rulebook.changes[-1:])], default=0)
 
     def _home(self, order: Order) -> Home:
         return self.parameters.node_of(order.asset), self.parameters.home_of(order.asset)

@@ -17,6 +17,7 @@ import httpx2
 from app.client.answers import Acknowledged, Expect, Meta
 from app.client.errors import ProofUnsound, Refused
 from app.client.following import Event, Following
+from app.client.node_talks import TermsChange, set_terms
 from app.client.talk import Answer, Lost, Patience, Pause, Request, T, Talk
 from app.client.talks import Document, Talks
 from app.clock import WallClock
@@ -178,6 +179,21 @@ class MeritClient:
     def proof_of_order(self, digest: bytes) -> Proof:
         """Fetch the proof that an order is in the committed set, and verify it. Raises `ProofUnsound`."""
         return self._hold(self._talks.proof("orders", digest))
+
+    # Nodes
+
+    def nodes(self) -> list[Document]:
+        """Return the nodes of the tree: fees and limits in force and to come, operators and fee accounts."""
+        nodes: list[Document] = (self._hold(self._talks.get("/v1/nodes", {})))["nodes"]
+        return nodes
+
+    def node_terms(self, node: int) -> Document:
+        """Return the terms of a node from the founding on, with every signed change."""
+        return self._hold(self._talks.get(f"/v1/nodes/{node}/terms", {}))
+
+    def set_terms(self, node: int, change: TermsChange) -> Document:
+        """Change what a node takes and lets through, as its grid operator. Raises `Refused`."""
+        return self._hold(set_terms(self._talks, node, change))
 
     def events(
         self, topics: Sequence[str] = (), *, account: int | None = None, after: str | None = None

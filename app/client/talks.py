@@ -32,7 +32,7 @@ Document = dict[str, Any]
 
 _PAGE = 1_000
 _OUTDATED = frozenset({"orders-voided", "unknown-asset", "asset-not-current", "not-authorised"})
-_PUBLIC = frozenset({"/v1/meta", "/v1/health"})
+_PUBLIC = frozenset({"/v1/meta", "/v1/health", "/v1/nodes"})
 
 
 class Talks:
@@ -71,7 +71,7 @@ class Talks:
 
     def sign_in(self) -> Talk[str]:
         """Sign in anew. Raises `WrongExchange` where what is to be signed is for another place than this one."""
-        signer, meta = self._must_sign(), (yield from self.rules())
+        signer, meta = self.must_sign(), (yield from self.rules())
         asked = Request("POST", "/v1/sign-in/challenge", body={"address": to_text(signer.address)})
         challenge = read_object(document_of((yield from ask(asked, self.patience))))
         text = checked_challenge(challenge, self.url, signer.address, meta.parameters.domain.chain_id)
@@ -96,7 +96,7 @@ class Talks:
         self, *, scope: str, purpose: str, until: int, grantee: Address | None, role: str | None
     ) -> Talk[Document]:
         """Let somebody read something. Raises `MalformedGrant`."""
-        signer, meta = self._must_sign(), (yield from self.rules())
+        signer, meta = self.must_sign(), (yield from self.rules())
         document = {
             "grantor": to_text(signer.address),
             "grantee": None if grantee is None else to_text(grantee),
@@ -113,7 +113,7 @@ class Talks:
     def revoke_grant(self, digest: bytes) -> Talk[Document]:
         """Take a grant back."""
         meta = yield from self.rules()
-        signature = self._must_sign().sign(revocation_digest(digest, meta.parameters.domain.separator()))
+        signature = self.must_sign().sign(revocation_digest(digest, meta.parameters.domain.separator()))
         request = Request("POST", f"/v1/grants/{hexed(digest)}/revocation", body={"signature": hexed(signature)})
         return read_object(document_of((yield from ask(request, self.patience))))
 
@@ -205,7 +205,7 @@ class Talks:
     def cancel(self, digest: bytes) -> Talk[Document]:
         """Take an order back before its gate closes. Taking it back again is harmless."""
         meta = yield from self.rules()
-        signature = self._must_sign().sign(cancellation_digest(digest, meta.parameters.domain.separator()))
+        signature = self.must_sign().sign(cancellation_digest(digest, meta.parameters.domain.separator()))
         request = Request("POST", f"/v1/orders/{hexed(digest)}/cancellation", body={"signature": hexed(signature)})
         return read_object(document_of((yield from ask(request, self.patience))))
 
@@ -218,7 +218,7 @@ class Talks:
 
     def accounts(self, holder: Address | None) -> Talk[list[Document]]:
         """Return the accounts of a holder; without one, of the key's."""
-        whose = self._must_sign().address if holder is None else holder
+        whose = self.must_sign().address if holder is None else holder
         return (yield from self._pages("/v1/accounts", "accounts", {"holder": to_text(whose)}))
 
     def trades(self, query: Mapping[str, str | int]) -> Talk[list[Document]]:
@@ -249,7 +249,7 @@ class Talks:
 
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Talk[Any]:
         """Read; with a key, signed in, and once more where the sign-in was over."""
-        token = None if path in _PUBLIC else (yield from self.token())
+        token = None if path in _PUBLIC or path.startswith("/v1/nodes/") else (yield from self.token())
         try:
             return document_of((yield from ask(Request("GET", path, query or {}, token=token), self.patience)))
         except Refused as refused:
@@ -269,7 +269,7 @@ class Talks:
                 if asset.lower() in assets if asset is not None else assets:
                     return account
         what = "any asset" if asset is None else f"the asset {asset}"
-        raise ClientError(f"no account of {to_text(self._must_sign().address)} has {what}; a delegate names its salt")
+        raise ClientError(f"no account of {to_text(self.must_sign().address)} has {what}; a delegate names its salt")
 
     def _doubt_accounts(self, refused: Refused) -> None:
         """Have the accounts read anew for the next order, where what is known of them was the reason."""
@@ -279,9 +279,10 @@ class Talks:
     def _signed(self, given: Order | SignedOrder, parameters: Parameters) -> SignedOrder:
         if isinstance(given, SignedOrder):
             return given
-        return SignedOrder(given, self._must_sign().sign(given.digest(parameters.domain.separator())))
+        return SignedOrder(given, self.must_sign().sign(given.digest(parameters.domain.separator())))
 
-    def _must_sign(self) -> Signer:
+    def must_sign(self) -> Signer:
+        """Return what signs, or refuse where this client has no key."""
         if self.signer is None:
             raise ClientError("this client has no key, and only reads")
         return self.signer

@@ -33,7 +33,15 @@ from exchange.errors import (
     ParametersDiffer,
     UnknownOrder,
 )
-from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared, SessionSettled
+from exchange.events import (
+    Event,
+    NodeTermsSet,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    SessionSettled,
+)
 from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
@@ -41,6 +49,7 @@ from exchange.parameters import Parameters, difference
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
+from exchange.terms import NodeTerms
 from exchange.units import Nano
 from identity.address import to_text
 from identity.errors import IdentityRefused
@@ -178,6 +187,22 @@ class Desk:
             return await asyncio.to_thread(self.cancel, digest, signature)
         await asyncio.wrap_future(durable)
         return cancellation
+
+    # Rules
+
+    def set_terms(self, terms: NodeTerms, signature: bytes) -> tuple[NodeTermsSet, bool]:
+        """Change a node's terms as its grid operator signed it; says whether that is new.
+
+        Refuses as the market does: unknown node, terms out of turn or out of bounds, bad signature, no grid operator.
+        """
+        with self._lock:
+            self._refuse_unless_writing()
+            event = self._market.set_terms(terms, signature, registry=self._registry(), now=self.clock())
+            durable = self._carry_out([] if event is None else [event])
+            change = self._market.rulebook.held(terms.digest(self._market.separator))
+        durable.result()
+        assert change is not None, "what was taken is held"
+        return change, event is not None
 
     # Sessions
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from exchange.documents import hexed
 from exchange.effects.desk import Desk
 from exchange.effects.intake import ProblemOf, Submit
+from exchange.effects.node_routes import node_router
 from exchange.effects.order_routes import SettlementOf, order_router
 from exchange.effects.schema import MOST_ORDERS_AT_ONCE
 from exchange.effects.session_routes import session_router
@@ -38,6 +39,7 @@ def exchange_router(
     )
     router.include_router(session_router(desk, settlement_of=settlement_of, reads=reads))
     router.include_router(trade_router(desk, reads=reads))
+    router.include_router(node_router(desk))
     router.include_router(meta_router(desk, name=name, version=version))
     return router
 

@@ -8,6 +8,7 @@ from typing import Any
 from exchange.documents import hexed
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order
 from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
+from exchange.terms import NO_LIMIT, TERMS_TYPE, NodeTerms
 from identity.address import to_text
 from identity.typed_data import Domain
 
@@ -28,6 +29,7 @@ def type_strings() -> dict[str, str]:
         "Cancellation": CANCELLATION_TYPE,
         "Receipt": RECEIPT_TYPE,
         "Receipts": RECEIPTS_TYPE,
+        "NodeTerms": TERMS_TYPE,
     }
 
 
@@ -61,6 +63,19 @@ def order_typed_data(order: Order, domain: Domain) -> Document:
 def cancellation_typed_data(digest: bytes, domain: Domain) -> Document:
     """Return what a wallet is asked to sign to take the order with this digest back."""
     return _payload("Cancellation", CANCELLATION_TYPE, {"order": hexed(digest)}, domain)
+
+
+def terms_typed_data(terms: NodeTerms, domain: Domain) -> Document:
+    """Return what a wallet is asked to sign to change a node's terms; whole numbers of 64 bits stand as text."""
+    message = {
+        "node": terms.node,
+        "feeMicroPerKwh": terms.fee.constant,
+        "feePpm": terms.fee.ppm,
+        "importLimitWh": str(NO_LIMIT if terms.import_limit is None else terms.import_limit),
+        "exportLimitWh": str(NO_LIMIT if terms.export_limit is None else terms.export_limit),
+        "serial": str(terms.serial),
+    }
+    return _payload("NodeTerms", TERMS_TYPE, message, domain)
 
 
 def _payload(name: str, type_string: str, message: Document, domain: Domain) -> Document:
