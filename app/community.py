@@ -149,7 +149,7 @@ class Home(_Model):
 
 
 class Tariff(_Model):
-    """A node's fee for deliveries that start `since` then: hours and minutes after the first delivery of the profiles."""
+    """A node's fee for deliveries from `since` on: hours and minutes after the first delivery of the profiles."""
 
     node: str
     since: str = Field(pattern="^[0-9]{2}:[0-5][0-9]$")

@@ -14,6 +14,7 @@ from app.auditing import Evidence, Verdict, gather, judge
 from app.client.answers import Expect
 from app.client.client import MeritClient
 from app.client.errors import Refused
+from app.client.node_talks import TermsChange
 from app.clock import SetClock
 from app.community import Community, Profiles, read_community, read_profiles
 from app.demo_bills import Bill, Outside, without_market
@@ -31,7 +32,7 @@ from exchange.delivery import SessionKey
 from exchange.order import Order
 from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh
-from identity.signature import address_of, sign
+from identity.signature import address_of
 from settlement.findings import Finding
 
 SETTING_UP_SECONDS = 7200
@@ -177,13 +178,14 @@ class Demo:
             clients = {member.name: reader.with_key(member_key(member.name)) for member in self.founded.members}
             clients[NEWCOMER] = reader.with_key(member_key(NEWCOMER))
             by_aggregator = reader.with_key(self._story.aggregator_key)
+            operator = reader.with_key(self._keys.grid_operator)
             clients |= dict.fromkeys((member.name for member in self._story.aggregated), by_aggregator)
             self._story.name_the_aggregator()
             self.house.heartbeat.beat(self.clock())
             noon = len(starts) >> 1
             for index, start in enumerate(starts):
                 closure = market.gate_closure(start)
-                self._set_tariffs(reader, closure - HANDED_IN_SECONDS)
+                self._set_tariffs(operator, closure - HANDED_IN_SECONDS)
                 self.clock.set(closure - HANDED_IN_SECONDS)
                 self._keeper.keep(self.clock())
                 sold = self._story.sold if index == noon else None
@@ -204,18 +206,11 @@ class Demo:
         if unfinished:
             raise DemoFailed(f"{len(unfinished)} batches are not settled")
 
-    def _set_tariffs(self, client: MeritClient, until: int) -> None:
+    def _set_tariffs(self, operator: MeritClient, until: int) -> None:
         """Send what the grid operator has to change up to an instant, each change in its time."""
-        separator = self.founded.parameters.domain.separator()
         while self._changes[self._sent :] and (change := self._changes[self._sent]).at <= until:
             self.clock.set(max(self.clock(), change.at))
-            from exchange.terms import NodeTerms
-            from exchange.tree import Fee
-            desk = self.house.desk
-            rb = desk._market.rulebook
-            node = rb.newest.tree[change.node]
-            terms = NodeTerms(node=change.node, fee=Fee(constant=change.fee), import_limit=node.import_limit, export_limit=node.export_limit, serial=rb._serials.get(change.node, 0) + 1)
-            desk._carry_out([desk._market.set_terms(terms, sign(terms.digest(separator), self._keys.grid_operator), registry=desk._registry(), now=desk.clock())])
+            operator.set_terms(change.node, TermsChange(fee_micro_per_kwh=change.fee))
             self._sent += 1
 
     def _tree(self, session: SessionKey) -> Tree:
@@ -258,7 +253,7 @@ class Demo:
             ),
             changes=tuple(self._changes[: self._sent]),
             bills=tuple(self._bill(member, without) for stays in self._residents.values() for _, member in stays),
-            nodes=nodes_of_the_day(evidence.books),
+            nodes=nodes_of_the_day(evidence.books, self._outside.account),
             limits=limits,
             sides=self._by_side(limits.money),
             chain=self._chain_totals(),

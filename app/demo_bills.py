@@ -74,9 +74,7 @@ def without_market(books: Iterable[Book], outside: Outside) -> Mapping[int, Nano
         left = own_use(orders)[1]
         homes = (resting for resting in orders if resting.account != outside.account)
         for resting in sorted(homes, key=lambda resting: _priority(resting, outside.node, tree)):
-            side, other = (
-                (Side.BID, Side.OFFER) if resting.order.side is Side.BID else (Side.OFFER, Side.BID)
-            )
+            side, other = (Side.BID, Side.OFFER) if resting.order.side is Side.BID else (Side.OFFER, Side.BID)
             top = tree.top(resting.node, outside.node)
             crossed = [(node, side) for node in _below(tree.way_up(resting.node), top)]
             crossed += [(node, other) for node in _below(tree.way_up(outside.node), top)]

@@ -17,14 +17,16 @@ from exchange.units import Nano, Wh, amount
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeDay:
-    """A node's day. `traded` is the energy of the trades whose way turned at this node, `imported` and `exported` what
-    crossed its boundary, `held` what could not, in `full` sessions; `fees` is what it took.
+    """A node's day. `traded` is the energy of the trades whose way turned at this node, `bought` what others than the
+    utility bought of that; `imported` and `exported` are what crossed its boundary, `held` what could not, in `full`
+    sessions; `fees` is what it took.
     """
 
     number: int
     name: str
     depth: int
     traded: Wh
+    bought: Wh
     imported: Wh
     exported: Wh
     fees: Nano
@@ -46,9 +48,10 @@ class LimitCost:
     money: Mapping[int, Nano] = field(default_factory=dict)
 
 
-def nodes_of_the_day(books: Sequence[Book]) -> tuple[NodeDay, ...]:
-    """Return the day of every node, each after the one it hangs on; none where there are no books."""
+def nodes_of_the_day(books: Sequence[Book], utility: int) -> tuple[NodeDay, ...]:
+    """Return the day of every node, each after the one it hangs on; `utility` is its account. None without books."""
     traded: Counter[int] = Counter()
+    bought: Counter[int] = Counter()
     imported: Counter[int] = Counter()
     exported: Counter[int] = Counter()
     fees: Counter[int] = Counter()
@@ -56,11 +59,14 @@ def nodes_of_the_day(books: Sequence[Book]) -> tuple[NodeDay, ...]:
     full: Counter[int] = Counter()
     for book in books:
         clearing = book.cleared.clearing
+        buyers = {accepted.digest: accepted.account for accepted in book.orders}
         for result in clearing.nodes:
             traded[result.node] += result.energy
             imported[result.node] += result.imported
             exported[result.node] += result.exported
         for trade in clearing.trades:
+            if buyers[trade.bid] != utility:
+                bought[trade.fees.top] += trade.energy
             for share in trade.fees.shares:
                 fees[share.node] += amount(trade.energy, share.rate)
         for each in clearing.held:
@@ -72,6 +78,7 @@ def nodes_of_the_day(books: Sequence[Book]) -> tuple[NodeDay, ...]:
             name=tree[number].name,
             depth=len(tree.way_up(number)) - 1,
             traded=Wh(traded[number]),
+            bought=Wh(bought[number]),
             imported=Wh(imported[number]),
             exported=Wh(exported[number]),
             fees=Nano(fees[number]),

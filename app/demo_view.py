@@ -1,5 +1,6 @@
 """The demo's day, for people and as a document: one table or paragraph for each thing there is to know."""
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.verdict_view import show_verdict
 from exchange.units import MicroPerKwh, Nano, Wh, in_cents, to_decimal
 
 _HOUR = 3600
+_LONG_NAME = re.compile("(0x[0-9a-fA-F]{4})[0-9a-fA-F]{32,}([0-9a-fA-F]{4})")
 
 
 def show_day(day: Day, output: Output) -> None:
@@ -60,6 +62,7 @@ def day_document(day: Day) -> dict[str, Any]:
                 "node": node.number,
                 "name": node.name,
                 "traded_wh": node.traded,
+                "homes_bought_wh": node.bought,
                 "imported_wh": node.imported,
                 "exported_wh": node.exported,
                 "fee_nano": node.fees,
@@ -103,8 +106,8 @@ def _show_registered(registered: Registered, output: Output) -> None:
     if late is None:
         return
     output.text(f"  {late.home} was sold at noon; an order the aggregator signed for it afterwards was refused")
-    output.text(f"    by the exchange: {late.by_exchange}")
-    output.text(f"    by the contract: {late.by_contract}")
+    output.text(f"    by the exchange: {_short(late.by_exchange)}")
+    output.text(f"    by the contract: {_short(late.by_contract)}")
 
 
 def _show_tariffs(day: Day, output: Output) -> None:
@@ -133,23 +136,25 @@ def _show_bills(bills: tuple[Bill, ...], output: Output) -> None:
 
 
 def _show_nodes(nodes: tuple[NodeDay, ...], output: Output) -> None:
-    traded = sum(node.traded for node in nodes)
+    bought = sum(node.bought for node in nodes)
     rows = [
         [
             "  " * node.depth + node.name,
             _kwh(node.traded),
-            f"{per_unit(100 * node.traded, traded)} %",
+            _kwh(node.bought),
+            f"{per_unit(200 * node.bought + bought, 2 * bought)} %",
             _kwh(node.imported),
             _kwh(node.exported),
             _euro(node.fees),
         ]
         for node in nodes
     ]
-    rows.append(["all", _kwh(Wh(traded)), "", "", "", _euro(Nano(sum(node.fees for node in nodes)))])
+    traded, fees = sum(node.traded for node in nodes), sum(node.fees for node in nodes)
+    rows.append(["all", _kwh(Wh(traded)), _kwh(Wh(bought)), "", "", "", _euro(Nano(fees))])
     output.text("")
     output.table(
-        "Where energy was traded, as locally as it could be, and what the nodes took (kWh, EUR)",
-        ["", "traded here", "of all", "brought in", "let out", "fees"],
+        "Where energy was traded, and what the nodes took (kWh, EUR)",
+        ["", "traded here", "homes bought", "of all they bought", "brought in", "let out", "fees"],
         rows,
         totals=1,
     )
@@ -162,14 +167,13 @@ def _show_limits(day: Day, output: Output) -> None:
     output.text("")
     output.text("Where limits were used up")
     for node in full:
-        output.text(
-            f"  {node.name}: in {node.full} of {day.chain.sessions} delivery periods; {_kwh(node.held)} kWh were held back"
-        )
+        periods = f"in {node.full} of {day.chain.sessions} delivery periods"
+        output.text(f"  {node.name}: {periods}, and {_kwh(node.held)} kWh were held back")
     limits, sides = day.limits, day.sides
     output.text("What that cost: the same books, cleared again without limits")
     output.text(f"  {_kwh(limits.energy)} kWh more would have been traded, with gains of {_euro(limits.gains)} EUR")
-    output.text("  more money on balance (EUR): " + ", ".join(f"{side} {_euro(sides[side])}" for side in sides))
-    output.text("  Dealing with the utility alone, homes would have had the same limits.")
+    output.text(f"  more money on balance (EUR): {', '.join(f'{side} {_euro(sides[side])}' for side in sides)}")
+    output.text("  The bills without market are under the same limits.")
 
 
 def _show_chain(day: Day, output: Output) -> None:
@@ -197,7 +201,7 @@ def _show_caught(caught: Caught, output: Output) -> None:
     output.text("")
     output.text(f"What an auditor catches. In a copy of session {caught.session} {caught.told}:")
     for finding in caught.findings:
-        output.text(f"  ✗ {finding}")
+        output.text(f"  ✗ {finding.code}: {_short(finding.sentence)}")
 
 
 def per_unit(total: int, count: int) -> int:
@@ -239,3 +243,8 @@ def _rate(rate: MicroPerKwh) -> str:
 
 def _hour(seconds: int) -> str:
     return f"{seconds // _HOUR:02}:{seconds % _HOUR // 60:02}"
+
+
+def _short(text: str) -> str:
+    """Return a sentence with its long names cut short, for reading: the document has them whole."""
+    return _LONG_NAME.sub(r"\1…\2", text)

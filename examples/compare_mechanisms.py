@@ -2,7 +2,7 @@
 
     python -m examples.compare_mechanisms
 
-Two books: the worked example of docs/clearing.md, and the summer day of the street that `merit demo` plays, where every
+Two books: the worked example of docs/clearing.md, and the summer day of the street in examples/street.toml, where every
 home states what energy is worth to it. Prints the tables of docs/mechanisms.md. It clears and adds up, without a chain.
 """
 
