@@ -140,9 +140,7 @@ def main() -> None:
         for orders, markets in _SHAPES:
             bids, offers, _ = book(orders, markets)
             engines: dict[str, Engine] = {
-                mechanism.title: lambda tree=single_nodes(markets, mechanism), b=bids, o=offers: clear_levels(
-                    b, o, tree
-                )
+                mechanism.title: partial(clear_levels, bids, offers, single_nodes(markets, mechanism))
                 for mechanism in RULES
             }
             if base is not None:

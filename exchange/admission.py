@@ -10,7 +10,7 @@
      6  gate-not-open, gate-closed
      7  order-expired           ends before the gate closes
      8  size-out-of-bounds      energy, then limit
-     9  preferences-unknown
+     9  preferences-unknown, preferences-differ, malformed-order (preferences that no order of its side can have)
     10  order-cancelled         this very order was taken back before
     11  own-crossing            the account could trade with itself
     12  short-of-collateral     free credit does not cover the worst case
@@ -25,12 +25,14 @@ from exchange.errors import (
     GateNotOpen,
     NotADeliveryStart,
     OrderExpired,
+    PreferencesDiffer,
     PreferencesUnknown,
     SizeOutOfBounds,
     WrongMarket,
 )
-from exchange.order import NO_PREFERENCES, Order, Side
+from exchange.order import NO_PREFERENCES, Order, Side, SignedOrder
 from exchange.parameters import Parameters
+from exchange.preferences import check_fit
 from identity.address import Address
 from identity.registry import Registry, Standing
 
@@ -38,13 +40,15 @@ BALANCING = frozenset({3, 4})
 """The products in which who offers must be a balancing provider: balancing up and down."""
 
 
-def admit(order: Order, signer: Address, parameters: Parameters, registry: Registry, now: int) -> Standing:
-    """Return for which account `signer` may place `order` at `now`, or refuse it by the first rule it breaks.
+def admit(signed: SignedOrder, signer: Address, parameters: Parameters, registry: Registry, now: int) -> Standing:
+    """Return for which account `signer` may place an order at `now`, or refuse it by the first rule it breaks.
 
     That there is such a market was checked before (`check_market`); `parameters` are the rules of its session.
     """
+    order = signed.order
     standing = judge(order, signer, parameters, registry)
     check_terms(order, parameters, now)
+    check_preferences(signed, parameters)
     return standing
 
 
@@ -85,8 +89,20 @@ def check_terms(order: Order, parameters: Parameters, now: int) -> None:
         raise SizeOutOfBounds("energy", order.energy, parameters.least_energy, parameters.most_energy)
     if not parameters.lowest_limit <= order.limit <= parameters.highest_limit:
         raise SizeOutOfBounds("limit", order.limit, parameters.lowest_limit, parameters.highest_limit)
-    if order.preferences != NO_PREFERENCES:
+
+
+def check_preferences(signed: SignedOrder, parameters: Parameters) -> None:
+    """Refuse preferences where there are to be none, and a hash without what it stands for, or with something else."""
+    order, preferences = signed.order, signed.preferences
+    if preferences is None:
+        if order.preferences != NO_PREFERENCES:
+            raise PreferencesUnknown
+        return
+    if not parameters.preferences:
         raise PreferencesUnknown
+    if preferences.hash() != order.preferences:
+        raise PreferencesDiffer
+    check_fit(preferences, order.limit, is_offer=order.side is Side.OFFER)
 
 
 def check_gate(market: Market, delivery_start: int, now: int) -> None:

@@ -1,23 +1,18 @@
 """Clearing one session: own energy first, then the tree by its mechanism. Same orders, same bytes in any order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-import numpy as np
-
-from exchange.auction import Column, Columns
 from exchange.clearing import Clearing, Held, NodeResult
 from exchange.congestion import rents
 from exchange.delivery import Mechanism, SessionKey
 from exchange.fee_row import FeeRow
-from exchange.levels import TreeMatches, levels_of
-from exchange.network import clear_network
+from exchange.found import Found, find
 from exchange.order import Side
 from exchange.own_energy import own_use
 from exchange.resting import Resting
 from exchange.trade import Trade
 from exchange.tree import FeeShare, Tree
-from exchange.tree_auction import clear_levels
 from exchange.units import MicroPerKwh, Wh
 
 __all__ = ["Resting", "clear"]
@@ -44,9 +39,9 @@ def clear(
     book = [resting for resting in orders if left[resting.digest] and resting.digest not in lapsed]
     bids = [resting for resting in book if resting.order.side is Side.BID]
     offers = [resting for resting in book if resting.order.side is Side.OFFER]
-    found = _found(bids, offers, left, tree, mechanism)
+    found = find(bids, offers, left, tree, mechanism)
     rows = _Rows(tree, found.prices if mechanism is Mechanism.NETWORK else None)
-    trades = [
+    trades = together(
         Trade(
             session=session,
             bid=bids[match.bid].digest,
@@ -54,9 +49,10 @@ def clear(
             energy=match.energy,
             rate=match.rate,
             fees=rows.between(offers[match.offer].node, bids[match.bid].node, match.rate),
+            alternative=match.alternative,
         )
         for match in found.matches
-    ]
+    )
     low, high = _span(trades, found, bids, offers, tree)
     return Clearing(
         rate=_one_rate(trades, mechanism),
@@ -78,79 +74,17 @@ def clear(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """One trade: places of bid and offer, energy, what the seller gets, and the number of the node it was made at."""
+def together(trades: Iterable[Trade]) -> list[Trade]:
+    """Return trades, those of one pair of orders at one rate as one: a leaf on the chain stands for one trade.
 
-    bid: int
-    offer: int
-    energy: Wh
-    rate: MicroPerKwh
-    top: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a kernel decided, in numbers of nodes: trades, one rate a node where it has one, and what was held where."""
-
-    matches: Sequence[_Match]
-    prices: Mapping[int, MicroPerKwh]
-    ends: Mapping[int, tuple[MicroPerKwh, MicroPerKwh]]
-    held_bids: Sequence[tuple[int, int, Wh]]
-    held_offers: Sequence[tuple[int, int, Wh]]
-
-    def held_of(
-        self, bids: Sequence[Resting], offers: Sequence[Resting]
-    ) -> Iterable[tuple[Sequence[Resting], int, int, Wh]]:
-        for side, held in ((bids, self.held_bids), (offers, self.held_offers)):
-            for row, node, energy in held:
-                yield side, row, node, energy
-
-
-def _found(
-    bids: Sequence[Resting], offers: Sequence[Resting], left: Mapping[bytes, Wh], tree: Tree, mechanism: Mechanism
-) -> _Found:
-    kernel = clear_network if mechanism is Mechanism.NETWORK else clear_levels
-    place = {node.number: index for index, node in enumerate(tree.nodes)}
-    result = kernel(_columns(bids, left, place), _columns(offers, left, place), levels_of(tree, mechanism))
-    return _numbered(result, [node.number for node in tree.nodes])
-
-
-def _numbered(result: TreeMatches, numbers: Sequence[int]) -> _Found:
-    """Return a kernel's columns with the numbers of nodes in place of their places."""
-    matches = [
-        _Match(bid, offer, Wh(energy), MicroPerKwh(rate), numbers[top])
-        for bid, offer, energy, rate, top in zip(
-            result.bid.tolist(),
-            result.offer.tolist(),
-            result.quantity.tolist(),
-            result.rate.tolist(),
-            result.top.tolist(),
-            strict=True,
-        )
-    ]
-    priced = np.flatnonzero(result.has_price).tolist()
-    traded = np.flatnonzero(result.energy).tolist()
-    return _Found(
-        matches,
-        {numbers[at]: MicroPerKwh(int(result.price[at])) for at in priced},
-        {numbers[at]: (MicroPerKwh(int(result.low[at])), MicroPerKwh(int(result.high[at]))) for at in traded},
-        _held(result.held_bid, numbers),
-        _held(result.held_offer, numbers),
-    )
-
-
-def _held(held: Sequence[Column], numbers: Sequence[int]) -> list[tuple[int, int, Wh]]:
-    rows = zip(*(column.tolist() for column in held), strict=True)
-    return [(row, numbers[at], Wh(energy)) for row, at, energy in rows]
-
-
-def _columns(side: Sequence[Resting], left: Mapping[bytes, Wh], place: Mapping[int, int]) -> Columns:
-    return Columns(
-        np.array([place[resting.node] for resting in side], dtype=np.int64),
-        np.array([resting.order.limit for resting in side], dtype=np.int64),
-        np.array([left[resting.digest] for resting in side], dtype=np.int64),
-    )
+    Of the alternatives under which they were made the first is kept.
+    """
+    found: dict[tuple[bytes, bytes, int, bytes], Trade] = {}
+    for trade in trades:
+        what = trade.bid, trade.offer, trade.rate, trade.fees.name
+        known = found.get(what)
+        found[what] = trade if known is None else replace(known, energy=Wh(known.energy + trade.energy))
+    return list(found.values())
 
 
 class _Rows:
@@ -188,7 +122,7 @@ def _one_rate(trades: Sequence[Trade], mechanism: Mechanism) -> MicroPerKwh | No
 
 
 def _span(
-    trades: Sequence[Trade], found: _Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree
+    trades: Sequence[Trade], found: Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree
 ) -> tuple[MicroPerKwh | None, MicroPerKwh | None]:
     """Return the low and the high rate of a clearing, as sellers see them."""
     if not trades:
@@ -200,7 +134,7 @@ def _span(
     return min(rates), max(rates)
 
 
-def _nodes(found: _Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree) -> tuple[NodeResult, ...]:
+def _nodes(found: Found, bids: Sequence[Resting], offers: Sequence[Resting], tree: Tree) -> tuple[NodeResult, ...]:
     energy: dict[int, int] = {}
     exported: dict[int, int] = {}
     imported: dict[int, int] = {}

@@ -24,12 +24,15 @@ from exchange.events import (
 from exchange.fee_row import FeeRow
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import from_document as parameters_from_document
+from exchange.preferences import Preferences
+from exchange.preferences import from_document as preferences_from_document
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.trade import Trade
 from exchange.tree import Fee, FeeShare
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
+from identity.claim_data import EnergyType
 from identity.errors import MalformedAddress
 
 Document = dict[str, Any]
@@ -65,6 +68,8 @@ def event_to_document(event: Event) -> Document:
                 "account": event.account,
                 "asset_number": event.asset,
                 "free_nano": event.free,
+                "holder": hexed(event.holder),
+                "energy_type": event.energy_type.name.lower(),
             }
         case OrderCancelled():
             return {
@@ -119,6 +124,8 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 account=fields.whole("account"),
                 asset=fields.whole("asset_number"),
                 free=Nano(fields.whole("free_nano")),
+                holder=fields.holder("holder"),
+                energy_type=fields.energy_type("energy_type"),
             )
         case "order-cancelled":
             event = OrderCancelled(
@@ -182,6 +189,7 @@ def order_to_document(signed: SignedOrder) -> Document:
         "valid_until": order.valid_until,
         "salt": order.salt,
         "signature": hexed(signed.signature),
+        "alternatives": None if signed.preferences is None else signed.preferences.to_document()["alternatives"],
     }
 
 
@@ -205,7 +213,7 @@ def order_from_document(document: Mapping[str, Any]) -> SignedOrder:
         raise OrderMalformed(str(error)) from error
     except KeyError as error:
         raise OrderMalformed(f"there is no {error} here") from error
-    signed = SignedOrder(order, fields.raw("signature", 64))
+    signed = SignedOrder(order, fields.raw("signature", 64), fields.preferences("alternatives"))
     fields.finish()
     return signed
 
@@ -319,6 +327,7 @@ def trade_to_document(trade: Trade) -> Document:
         "rate_micro_per_kwh": trade.rate,
         "fees": [share_to_document(share) for share in trade.fees.shares],
         "top": trade.fees.top,
+        "alternative": trade.alternative,
     }
 
 
@@ -333,6 +342,7 @@ def trade_from_document(document: Mapping[str, Any], session: SessionKey) -> Tra
         energy=Wh(fields.whole("energy_wh")),
         rate=MicroPerKwh(fields.whole("rate_micro_per_kwh")),
         fees=_fees(tuple(map(_share, fields.mappings("fees"))), top),
+        alternative=fields.whole_or_none("alternative"),
     )
     fields.finish()
     return trade
@@ -405,10 +415,14 @@ class _Fields:
         return value
 
     def rate_or_none(self, name: str) -> MicroPerKwh | None:
+        value = self.whole_or_none(name)
+        return None if value is None else MicroPerKwh(value)
+
+    def whole_or_none(self, name: str) -> int | None:
         if self._rest.get(name, ...) is None:
             del self._rest[name]
             return None
-        return MicroPerKwh(self.whole(name))
+        return self.whole(name)
 
     def text(self, name: str) -> str:
         value = self._take(name)
@@ -434,10 +448,25 @@ class _Fields:
 
     def limit(self, name: str) -> Wh | None:
         """Take a limit of a node; none is no bound."""
-        if self._rest.get(name, ...) is None:
-            del self._rest[name]
-            return None
-        return Wh(self.whole(name))
+        value = self.whole_or_none(name)
+        return None if value is None else Wh(value)
+
+    def preferences(self, name: str) -> Preferences | None:
+        """Take the alternatives of an order; none is no preferences."""
+        value = self._take(name)
+        return None if value is None else preferences_from_document({"alternatives": value})
+
+    def holder(self, name: str) -> bytes:
+        """Take an address, or nothing where none was written down."""
+        value = self.text(name)
+        return b"" if value == "0x" else _raw(value, 20, name)
+
+    def energy_type(self, name: str) -> EnergyType:
+        """Take the name of an energy type."""
+        try:
+            return EnergyType[self.text(name).upper()]
+        except KeyError as error:
+            raise OrderMalformed(f"{name} is no energy type") from error
 
     def path(self, name: str) -> bytes:
         """Take hashes of 32 bytes, one after another; 64 of them lead through any tree."""

@@ -10,6 +10,7 @@
     │   ├── OrderExpired          order-expired
     │   ├── SizeOutOfBounds       size-out-of-bounds
     │   ├── PreferencesUnknown    preferences-unknown
+    │   ├── PreferencesDiffer     preferences-differ
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
@@ -132,6 +133,15 @@ class PreferencesUnknown(OrderRejected):
 
     def __init__(self) -> None:
         super().__init__("this market takes no preferences: sign the order with 32 zero bytes there")
+
+
+class PreferencesDiffer(OrderRejected):
+    """The preferences handed in are not those that the order was signed with."""
+
+    code = "preferences-differ"
+
+    def __init__(self) -> None:
+        super().__init__("the preferences do not have the hash that the order was signed with")
 
 
 class OwnCrossing(OrderRejected):

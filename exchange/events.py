@@ -9,6 +9,7 @@ from exchange.parameters import Parameters
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.units import Nano
+from identity.claim_data import EnergyType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,11 @@ class NodeTermsSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAccepted:
-    """An order was taken, with what it was judged by: who signed, for which account, and the credit then free."""
+    """An order was taken, with what it was judged by: who signed, for which account, and the credit then free.
+
+    Where orders may have preferences, `holder` is who holds the account, and `energy_type` what the asset is certified
+    for as of gate closure: what the preferences of others are held against.
+    """
 
     digest: bytes
     signed: SignedOrder
@@ -41,6 +46,8 @@ class OrderAccepted:
     account: int
     asset: int
     free: Nano
+    holder: bytes = b""
+    energy_type: EnergyType = EnergyType.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ LAPSED = "lapsed-own-crossing"
 NO_COUNTERPARTY = "not-matched-no-counterparty"
 LIMIT = "not-matched-limit"
 HELD = "not-matched-limit-at-node"
+PREFERENCES = "not-matched-preferences"
 MARGIN = "not-matched-margin"
 
 
@@ -123,6 +124,8 @@ def _why_nothing(entry: Resting, clearing: Clearing, tree: Tree, mechanism: Mech
     held = _held(entry, clearing, tree)
     if held is not None:
         return HELD, held
+    if entry.preferences is not None:
+        return PREFERENCES, "Nobody whom its preferences accept was left who agreed to its limit."
     if not clearing.trades:
         best = clearing.high if is_bid else clearing.low
         if best is None:

@@ -7,6 +7,7 @@ through it gives the same state again.
 
 from bisect import insort
 from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 from exchange.admission import admit, check_gate, check_market, judge
 from exchange.clear import Resting, clear
@@ -39,14 +40,27 @@ from exchange.own_orders import Home, OwnOrders
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
+from exchange.resting import NOBODY
 from exchange.rulebook import Rulebook
 from exchange.session import SessionState, Step, after, follows
 from exchange.terms import NodeTerms
 from exchange.units import Nano
-from identity.address import to_address, to_text
+from identity.address import Address, to_address, to_text
+from identity.claim_data import EnergyType
 from identity.errors import AuthorityRefused, NotTheGridOperator
-from identity.registry import Registry
+from identity.registry import Registry, Standing
 from identity.signature import recover
+
+ENERGY_TYPE_CHANGED = "energy-type-changed"
+"""Why an order is left out whose asset is certified for another energy than it was taken with."""
+
+
+class _KnownBy(TypedDict, total=False):
+    """What an order is known by beyond its asset and account."""
+
+    holder: bytes
+    energy_type: EnergyType
+
 
 _KEPT_SECONDS = 32 * 86_400
 """How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
@@ -163,7 +177,7 @@ class Market:
         digest, signer = known.digest, known.must_be_signed()
         check_market(order, self.parameters)
         key = order.session
-        standing = admit(order, signer, self.rulebook.rules(key), registry, now)
+        standing = admit(signed, signer, self.rulebook.rules(key), registry, now)
         session = self.sessions.get(key)
         if session is not None:
             if not follows(session.state, Step.ORDER):
@@ -185,7 +199,15 @@ class Market:
             account=account,
             asset=standing.asset.number,
             free=free,
+            **self._known_by(order, standing, registry),
         )
+
+    def _known_by(self, order: Order, standing: Standing, registry: Registry) -> _KnownBy:
+        """Return what the preferences of others are held against, where there can be any."""
+        if not self.parameters.preferences:
+            return {}
+        energy_type = registry.energy_type(order.asset, self.gate_closure(order.session))
+        return {"holder": standing.account.holder, "energy_type": energy_type}
 
     def cancel(self, digest: bytes, signature: bytes, *, registry: Registry, now: int) -> OrderCancelled | None:
         """Decide on a signed cancellation; nothing is to be done for an order that is cancelled already."""
@@ -222,6 +244,9 @@ class Market:
                 excluded.append((accepted.digest, refusal.code))
                 continue
             assert standing.account.number == accepted.account, "an enrolment does not change its account"
+            if rules.preferences and registry.energy_type(order.asset, self.gate_closure(key)) != accepted.energy_type:
+                excluded.append((accepted.digest, ENERGY_TYPE_CHANGED))
+                continue
             resting.append(resting_order(accepted, rules))
         tree = self._crossings.left(rules.tree, key)
         clearing = clear(resting, session=key, tree=tree, mechanism=rules.market_of(key.market).mechanism)
@@ -388,6 +413,9 @@ def resting_order(accepted: OrderAccepted, parameters: Parameters) -> Resting:
         account=accepted.account,
         home=parameters.home_of(order.asset),
         node=parameters.node_of(order.asset),
+        holder=Address(accepted.holder) if accepted.holder else NOBODY,
+        energy_type=accepted.energy_type,
+        preferences=accepted.signed.preferences,
     )
 
 

@@ -9,6 +9,7 @@ from enum import IntEnum
 from struct import Struct
 
 from exchange.delivery import Product, SessionKey
+from exchange.preferences import Preferences
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Nano, Wh, amount
 from identity.address import Address
 from identity.hashing import keccak
@@ -117,10 +118,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """An order with the compact signature (EIP-2098) of its digest."""
+    """An order with the compact signature (EIP-2098) of its digest, and what the hash of its preferences stands for."""
 
     order: Order
     signature: bytes
+    preferences: Preferences | None = None
 
 
 def cancellation_digest(order: bytes, separator: bytes) -> bytes:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 
 from exchange.order import Order, Side
+from exchange.preferences import Preferences
+from identity.address import Address
+from identity.claim_data import EnergyType
+
+NOBODY = Address(bytes(20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +15,8 @@ class Resting:
     """An admitted order that still stands at gate closure.
 
     `digest` is its name, `sequence` the number of its receipt; `account` is who trades, and orders of one account at
-    one `node` with the same `home` share that home's own energy.
+    one `node` with the same `home` share that home's own energy. `holder` and `energy_type` are what the `preferences`
+    of others are held against.
     """
 
     order: Order
@@ -19,6 +25,9 @@ class Resting:
     account: int
     home: str
     node: int
+    holder: Address = NOBODY
+    energy_type: EnergyType = EnergyType.NONE
+    preferences: Preferences | None = None
 
     @property
     def arrival(self) -> tuple[int, bytes]:

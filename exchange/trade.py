@@ -22,7 +22,8 @@ _NEGATIVE = bytes((255,)) * 24
 class Trade:
     """Energy that a bid buys from an offer; the orders are named by their digests.
 
-    The seller gets `rate`, each node on the way to the buyer what `fees` say, and the buyer pays it all.
+    The seller gets `rate`, each node on the way to the buyer what `fees` say, and the buyer pays it all. `alternative`
+    is the one of the bid's preferences under which it buys; it is not part of the leaf.
     """
 
     session: SessionKey
@@ -31,6 +32,7 @@ class Trade:
     energy: Wh
     rate: MicroPerKwh
     fees: FeeRow
+    alternative: int | None = None
     _leaf: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -77,9 +79,9 @@ class Trade:
                 self.energy,
                 before,
                 self.rate,
-                self.fees.hash,
+                self.fees.name,
             )
         except error:  # a number that no order can hold, in a document that somebody made up: it has a leaf, too
             words = word(self.session.number) + self.bid + self.offer
-            words += word(self.energy) + word(self.rate) + self.fees.hash
+            words += word(self.energy) + word(self.rate) + self.fees.name
         return keccak(keccak(words))

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 
 from identity.address import Address, to_text
 from identity.authority import AuthorityIndex
-from identity.claim_data import unpack_market
+from identity.claim_data import EnergyType, unpack_asset, unpack_market
 from identity.errors import (
     AssetNotCertified,
     AssetNotCurrent,
     AssetNotEnrolled,
     AssetSold,
+    MalformedClaimData,
     NotABalancingProvider,
     NotTheGridOperator,
     OrdersVoided,
@@ -165,6 +166,16 @@ class Registry:
         if epoch != account.epoch and at > self._epoch_ended.get((account.number, epoch), -1):
             raise OrdersVoided(epoch, account.epoch)
         return Standing(asset, account, authority.as_delegate(signer, identity, tenure, TRADE, at))
+
+    def energy_type(self, identity: Address, at: int) -> EnergyType:
+        """Return the energy that the asset is certified for at the moment `at`: none where nothing is said of it."""
+        verdict = self.authority.holds(identity, self.roles.asset, at)
+        if not verdict.holds:
+            return EnergyType.NONE
+        try:
+            return unpack_asset(verdict.data).energy_type
+        except MalformedClaimData:
+            return EnergyType.NONE
 
     def must_operate(self, signer: Address, node: int, at: int) -> None:
         """Refuse who is not the grid operator of a node at the moment `at`: the claim is for that node, or for any."""

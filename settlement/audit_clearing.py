@@ -1,6 +1,7 @@
 """The clearing of one book: by clearing again, and every trade against the orders it names."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from exchange.book import Book
 from exchange.clear import clear
@@ -8,6 +9,7 @@ from exchange.clearing import Clearing, OwnUse
 from exchange.delivery import Mechanism
 from exchange.documents import hexed
 from exchange.events import OrderAccepted
+from exchange.market import resting_order
 from exchange.order import Side
 from exchange.resting import Resting
 from exchange.trade import Trade
@@ -41,8 +43,7 @@ def _resting(book: Book) -> list[Resting]:
         order = accepted.signed.order
         digest = order.digest(separator)
         if order.session == book.key and accepted.digest not in gone and digest not in resting:
-            home, node = book.rules.home_of(order.asset), book.rules.node_of(order.asset)
-            resting[digest] = Resting(order, digest, accepted.receipt.sequence, accepted.account, home, node)
+            resting[digest] = replace(resting_order(accepted, book.rules), digest=digest)
     return list(resting.values())
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from exchange.admission import check_gate, check_market, check_terms
+from exchange.admission import check_gate, check_market, check_preferences, check_terms
 from exchange.book import Book
 from exchange.documents import hexed
 from exchange.errors import OrderRejected
 from exchange.events import OrderAccepted, OrderCancelled
+from exchange.market import ENERGY_TYPE_CHANGED
 from exchange.order import Side, cancellation_digest
 from identity.address import Address, to_text
 from identity.errors import AuthorityRefused, BadSignature
@@ -102,6 +103,7 @@ def _check_names(
 def _check_rules(book: Book, accepted: OrderAccepted) -> Iterator[Finding]:
     """Yield where the order breaks a rule that needs no registry."""
     try:
+        check_preferences(accepted.signed, book.rules)
         check_market(accepted.signed.order, book.rules)
         check_terms(accepted.signed.order, book.rules, accepted.receipt.received_at)
     except OrderRejected as refusal:
@@ -132,8 +134,27 @@ def _check_authority(
     elif len(refusals) == len(verdicts) > 0:
         refusal = refusals[0]
         yield _of(book, accepted, "admission", f"it should have been left out as {refusal.code}: {refusal}")
+    if book.rules.preferences and not cancelled:
+        yield from _check_known_by(book, accepted, authority, changed=excluded == ENERGY_TYPE_CHANGED)
+        if excluded == ENERGY_TYPE_CHANGED:
+            return
     if excluded is not None and not cancelled and excluded not in {refusal.code for refusal in refusals}:
         yield _of(book, accepted, "excluded-wrongly", f"it was left out as {excluded}, which does not hold")
+
+
+def _check_known_by(book: Book, accepted: OrderAccepted, authority: Authority, *, changed: bool) -> Iterator[Finding]:
+    """Yield where an order's holder or energy type is not what the chain says as of gate closure.
+
+    `changed` says that the order was left out because its type is another by then.
+    """
+    account = authority.registry.accounts.get(accepted.account)
+    known = authority.registry.energy_type(accepted.signed.order.asset, book.gate_closure)
+    said = accepted.energy_type.name.lower()
+    if (known is accepted.energy_type) is changed:
+        sentence = f"it was taken as {said} energy, and is {known.name.lower()} energy"
+        yield _of(book, accepted, "order-energy-type", sentence)
+    if account is not None and bytes(account.holder) != accepted.holder:
+        yield _of(book, accepted, "order-account", f"its holder is not 0x{accepted.holder.hex()}")
 
 
 def _check_exclusions(book: Book, taken_back: dict[bytes, OrderCancelled]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from settlement.merkle import root_in_order
 from settlement.order_leaf import order_tree
 from settlement.parts import cut
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedOrder:
     """An order that trades, with its asset's number on the chain and its name."""

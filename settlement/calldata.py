@@ -266,9 +266,7 @@ def _sealed(packed: PackedOrder, session: SessionKey, registry: Registry, separa
     return SealedOrder(asset=number, order=order, signature=packed.signature, digest=order.digest(separator))
 
 
-def _trade(
-    packed: int, session: SessionKey, orders: tuple[SealedOrder, ...], rows: tuple[FeeRow, ...]
-) -> Trade:
+def _trade(packed: int, session: SessionKey, orders: tuple[SealedOrder, ...], rows: tuple[FeeRow, ...]) -> Trade:
     bid, offer = packed >> 160, packed >> 144 & 0xFFFF
     if bid >= len(orders) or offer >= len(orders):
         raise CalldataMalformed("a trade names an order that is not in the call")

@@ -5,6 +5,7 @@ names its row by its place.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from exchange.fee_row import FeeRow
 from exchange.tree import FeeShare
@@ -41,7 +42,7 @@ def rows_in(words: Sequence[int]) -> tuple[FeeRow, ...]:
     if len(rows) > MAX_ROWS:
         raise CalldataMalformed(f"there are {len(rows)} fee rows where at most {MAX_ROWS} fit")
     keys = [row.key for row in rows]
-    if any(key >= following for key, following in zip(keys, keys[1:], strict=False)):
+    if any(key >= following for key, following in pairwise(keys)):
         raise CalldataMalformed("fee rows do not ascend")
     return tuple(rows)
 

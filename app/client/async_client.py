@@ -17,6 +17,7 @@ from app.client.talk import Answer, Lost, Patience, Pause, Request, T, Talk
 from app.client.talks import Document, Talks
 from app.clock import WallClock
 from exchange.order import Order, Side, SignedOrder
+from exchange.preferences import Preferences
 from identity.address import Address
 from settlement.proof import Proof
 
@@ -120,9 +121,9 @@ class AsyncMeritClient:
             )
         )
 
-    async def sign(self, order: Order) -> SignedOrder:
-        """Sign an order under the exchange's domain."""
-        return await self._hold(self._talks.sign(order))
+    async def sign(self, order: Order, preferences: Preferences | None = None) -> SignedOrder:
+        """Sign an order under the exchange's domain, with preferences where there are some."""
+        return await self._hold(self._talks.sign(order, preferences))
 
     async def submit(self, order: Order | SignedOrder) -> Acknowledged:
         """Hand in one order. Raises `Refused`, and `ReceiptUnsound` where the exchange's word is worth nothing."""

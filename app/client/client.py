@@ -24,6 +24,7 @@ from app.clock import WallClock
 from app.on_chain import differences_on_chain
 from contracts.rpc_evm import RpcEvm
 from exchange.order import Order, Side, SignedOrder
+from exchange.preferences import Preferences
 from identity.address import Address
 from settlement.proof import Proof, expected
 
@@ -138,9 +139,9 @@ class MeritClient:
             )
         )
 
-    def sign(self, order: Order) -> SignedOrder:
-        """Sign an order under the exchange's domain."""
-        return self._hold(self._talks.sign(order))
+    def sign(self, order: Order, preferences: Preferences | None = None) -> SignedOrder:
+        """Sign an order under the exchange's domain, with preferences where there are some."""
+        return self._hold(self._talks.sign(order, preferences))
 
     def submit(self, order: Order | SignedOrder) -> Acknowledged:
         """Hand in one order. Raises `Refused`, and `ReceiptUnsound` where the exchange's word is worth nothing."""

@@ -1,6 +1,7 @@
 """Everything a client says to an exchange, as talks (`talk.py`): what to sign, what to send, what to believe."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.client.answers import (
@@ -19,6 +20,7 @@ from app.client.talk import Answer, Patience, Request, Talk, ask, document_of
 from exchange.documents import hexed, order_to_document
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters
+from exchange.preferences import Preferences
 from exchange.units import MicroPerKwh, Wh
 from identity.address import Address, parse_address, to_text
 from identity.effects.grant_document import grant_from_document
@@ -163,10 +165,10 @@ class Talks:
             salt=salt,
         )
 
-    def sign(self, order: Order) -> Talk[SignedOrder]:
-        """Sign an order under the exchange's domain."""
+    def sign(self, order: Order, preferences: Preferences | None = None) -> Talk[SignedOrder]:
+        """Sign an order under the exchange's domain, with preferences where there are some."""
         meta = yield from self.rules()
-        return self._signed(order, meta.parameters)
+        return self._signed(order, meta.parameters, preferences)
 
     def submit(self, given: Order | SignedOrder) -> Talk[Acknowledged]:
         """Hand in one order, and sign it before if it is not. Raises `Refused`, and `ReceiptUnsound`."""
@@ -276,10 +278,15 @@ class Talks:
         if refused.code in _OUTDATED:
             self._accounts = None
 
-    def _signed(self, given: Order | SignedOrder, parameters: Parameters) -> SignedOrder:
+    def _signed(
+        self, given: Order | SignedOrder, parameters: Parameters, preferences: Preferences | None = None
+    ) -> SignedOrder:
         if isinstance(given, SignedOrder):
             return given
-        return SignedOrder(given, self.must_sign().sign(given.digest(parameters.domain.separator())))
+        if preferences is not None:
+            given = replace(given, preferences=preferences.hash())
+        signature = self.must_sign().sign(given.digest(parameters.domain.separator()))
+        return SignedOrder(given, signature, preferences)
 
     def must_sign(self) -> Signer:
         """Return what signs, or refuse where this client has no key."""

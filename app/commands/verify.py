@@ -10,6 +10,7 @@ from app.output import Output
 from contracts.errors import EvmError
 from contracts.rpc_evm import RpcEvm
 from exchange.documents import hexed
+from exchange.trade import Trade
 from identity.address import parse_address, to_text
 from settlement.effects.errors import SettlementEffectError
 from settlement.errors import ProofMalformed
@@ -50,14 +51,18 @@ def _read(path: Path) -> Proof:
         raise ProofMalformed(f"{path} is not JSON: {error}") from error
 
 
+def _fees(trade: Trade) -> str:
+    return ", ".join(f"{share.rate} to node {share.node}" for share in trade.fees.shares)
+
+
 def _sentence(proof: Proof) -> str:
     session = proof.place.session
     where = f"contract {to_text(proof.place.contract)} on chain {proof.place.chain_id}"
     if isinstance(proof, TradeProof):
         trade = proof.trade
         return (
-            f"verified: {trade.energy} Wh at {trade.rate} µ/kWh (fee {trade.fee_rate} µ/kWh) were paid in session "
-            f"{session} by {where}"
+            f"verified: {trade.energy} Wh at {trade.rate} µ/kWh (fees {trade.fee_rate} µ/kWh: {_fees(trade)}) were "
+            f"paid in session {session} by {where}"
         )
     what = "cancelled order" if proof.cancelled else "order"
     return f"verified: the {what} {hexed(proof.receipt.order)} stands in session {session} of {where}"

@@ -133,6 +133,7 @@ class Archive:
                         "rate": trade.rate,
                         "top": trade.fees.top,
                         "fees": _text(trade.fees),
+                        "alternative": trade.alternative,
                         "buyer": accounts[trade.bid],
                         "seller": accounts[trade.offer],
                     }
@@ -284,10 +285,17 @@ def _key(number: bytes) -> SessionKey:
 
 
 def _record(row: Sequence[Any]) -> TradeRecord:
-    leaf, session, _, _, bid, offer, energy, rate, top, fees, buyer, seller = (
-        row  # by place: names cost more than the rest
+    # by place: names cost more than the rest
+    leaf, session, _, _, bid, offer, energy, rate, top, fees, alternative, buyer, seller = row
+    trade = Trade(
+        session=_key(session),
+        bid=bid,
+        offer=offer,
+        energy=energy,
+        rate=rate,
+        fees=_row(fees, top),
+        alternative=alternative,
     )
-    trade = Trade(session=_key(session), bid=bid, offer=offer, energy=energy, rate=rate, fees=_row(fees, top))
     object.__setattr__(trade, "_leaf", leaf)  # as it was worked out when it was written
     return TradeRecord(leaf=leaf, trade=trade, buyer=buyer, seller=seller)
 

@@ -53,6 +53,7 @@ TRADES = Table(
     _whole("rate"),
     _whole("top"),  # the number of the node where it was made
     Column("fees", Text, nullable=False),  # JSON, from the seller to the buyer: [[node, rate], ...]
+    Column("alternative", _WHOLE, nullable=True),  # of the bid's preferences
     _whole("buyer"),
     _whole("seller"),
 )

@@ -9,7 +9,9 @@ from typing import Any
 
 from exchange.delivery import Product
 from exchange.effects.schema import MOST_ORDERS_AT_ONCE
+from exchange.errors import OrderMalformed
 from exchange.order import NO_PREFERENCES, Order, Side, SignedOrder
+from exchange.preferences import from_document
 from exchange.units import MicroPerKwh, Wh
 from identity.address import Address, parse_address
 from identity.errors import IdentityRefused
@@ -29,6 +31,7 @@ _FIELDS = {
     "valid_until",
     "salt",
     "signature",
+    "alternatives",
 }
 _NO_PREFERENCES = "0x" + NO_PREFERENCES.hex()
 
@@ -61,8 +64,10 @@ def quick_order(document: Any) -> SignedOrder | None:
             valid_until=_whole(document["valid_until"]),
             salt=_whole(document["salt"]),
         )
-        return SignedOrder(order, compact(_raw(text, 65 if len(text) == 132 else 64)))
-    except (KeyError, TypeError, ValueError, AttributeError, IdentityRefused):
+        alternatives = document.get("alternatives")
+        preferences = None if alternatives is None else from_document({"alternatives": alternatives})
+        return SignedOrder(order, compact(_raw(text, 65 if len(text) == 132 else 64)), preferences)
+    except (KeyError, TypeError, ValueError, AttributeError, IdentityRefused, OrderMalformed):
         return None
 
 

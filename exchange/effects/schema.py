@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidatio
 from exchange.delivery import Product
 from exchange.errors import OrderMalformed
 from exchange.order import NO_PREFERENCES, Order, Side, SignedOrder
+from exchange.preferences import MOST_ALTERNATIVES, MOST_ENTRIES, Preferences
+from exchange.preferences import from_document as preferences_from_document
 from exchange.units import MAX_ENERGY, MAX_RATE, MicroPerKwh, Wh
 from identity.address import parse_address
 from identity.errors import MalformedAddress
@@ -65,6 +67,15 @@ class StrictModel(BaseModel):
 Model = TypeVar("Model", bound=StrictModel)
 
 
+class AlternativeIn(StrictModel):
+    """One way for a bid to be served: whatever it names holds together; what it leaves empty is open."""
+
+    partners: list[AddressText] = Field(default=[], max_length=MOST_ENTRIES, description="assets or holders: any")
+    energy_types: list[str] = Field(default=[], max_length=MOST_ENTRIES, description="as certified: any")
+    most_energy_wh: int | None = Field(default=None, gt=0, le=MAX_ENERGY)
+    limit_micro_per_kwh: int | None = Field(default=None, ge=-MAX_RATE - 1, le=MAX_RATE)
+
+
 class UnsignedOrder(StrictModel):
     """An order before it is signed."""
 
@@ -72,7 +83,7 @@ class UnsignedOrder(StrictModel):
 
     asset: AddressText = Field(description="the identity address of the asset")
     market: int = Field(ge=0, lt=1 << 32, description="the number of the market node")
-    product: Literal["spot"] = "spot"
+    product: Literal["spot", "forward"] = "spot"
     side: Literal["bid", "offer"] = Field(description="a bid buys, an offer sells")
     delivery_start: Instant = Field(description="the first second of the delivery period, unix time")
     energy_wh: int = Field(gt=0, le=MAX_ENERGY)
@@ -81,7 +92,9 @@ class UnsignedOrder(StrictModel):
         le=MAX_RATE,
         description="millionths of the currency per kWh, may be negative; a bid's limit covers all fees",
     )
-    preferences: HashText = Field(default="0x" + NO_PREFERENCES.hex(), description="zero: no preferences")
+    preferences: HashText = Field(
+        default="0x" + NO_PREFERENCES.hex(), description="the hash of `alternatives`; zero: no preferences"
+    )
     valid_until: Instant = Field(description="not before gate closure, unix time")
     salt: int = Field(
         ge=0, lt=1 << 64, description="tells equal orders apart; the upper 32 bits are the account's epoch"
@@ -109,6 +122,18 @@ class OrderIn(UnsignedOrder):
     model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "signature": "0x" + "5a" * 64}]})
 
     signature: SignatureText
+    alternatives: list[AlternativeIn] | None = Field(
+        default=None, min_length=1, max_length=MOST_ALTERNATIVES, description="what `preferences` is the hash of"
+    )
+
+    def to_preferences(self) -> Preferences | None:
+        """Return the preferences as the exchange knows them; raises `OrderMalformed`."""
+        if self.alternatives is None:
+            return None
+        listed = [alternative.model_dump() for alternative in self.alternatives]
+        for alternative in listed:
+            alternative["partners"] = [partner.lower() for partner in alternative["partners"]]
+        return preferences_from_document({"alternatives": listed})
 
 
 class OrdersIn(StrictModel):
@@ -228,6 +253,7 @@ class TradeOut(BaseModel):
         description="what each node takes, from the seller to the buyer; who takes nothing is left out, but for the top"
     )
     top: int = Field(description="the node where the trade was made: the deepest above both, and among `fees`")
+    alternative: int | None = Field(description="the one of the bid's preferences under which it buys, from 0")
     value_nano: int
     fee_nano: int
     cost_nano: int
@@ -302,7 +328,7 @@ def raw(text: str) -> bytes:
 def read_order(document: object) -> SignedOrder:
     """Read a posted order; raises `OrderMalformed` naming every wrong field, `BadSignature` for a high s or odd v."""
     posted = _read(OrderIn, document)
-    return SignedOrder(posted.to_order(), compact(raw(posted.signature)))
+    return SignedOrder(posted.to_order(), compact(raw(posted.signature)), posted.to_preferences())
 
 
 def read_unsigned_order(document: object) -> Order:

@@ -142,6 +142,7 @@ def trade_document(record: TradeRecord) -> Document:
         "delivery_start": trade.session.delivery_start,
         **trade_to_document(trade),
         "fee_rate_micro_per_kwh": trade.fee_rate,
+        "alternative": trade.alternative,
         "buyer": record.buyer,
         "seller": record.seller,
         "value_nano": trade.value,

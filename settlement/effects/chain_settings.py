@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from settlement.parts import MAX_GAS
 from settlement.effects.fees import LEAST_BUMP_PERCENT, FeePolicy
+from settlement.parts import MAX_GAS
 
 _GWEI = 10**9
 

@@ -25,11 +25,14 @@ from exchange.receipt import Receipt
 from exchange.tree import Fee, Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from settlement.audit_clearing import check_clearing
+from tests.actors import Actor
 from tests.exchange.neighbourhood import EAST, FEEDER, PARAMETERS, SPOT, TREE, WEST
-from tests.exchange.street import ACCOUNTS, ASSETS, FLAT, HOUSE, KITCHEN, PLANT, ROOF, SEPARATOR, START
+from tests.exchange.street import ACCOUNTS, ASSETS, BARN, FLAT, HOUSE, KITCHEN, PLANT, ROOF, SEPARATOR, START
 
 GRID_ACCOUNT = TREE.root.fee_account
-ACCOUNT_OF = {asset: ACCOUNTS[owner] for asset, owner in ASSETS.items()}
+SURPLUS = Actor("what the utility takes").address
+OWNERS = {**ASSETS, SURPLUS: ASSETS[PLANT]}
+ACCOUNT_OF = {asset: ACCOUNTS[owner] for asset, owner in OWNERS.items()}
 UTILITY = Outside(
     account=ACCOUNT_OF[PLANT],
     node=FEEDER,
@@ -44,7 +47,8 @@ def under(
     """The neighbourhood's rules, where the east lets out no more than `limit`."""
     nodes = [replace(node, export_limit=limit) if node.number == EAST else node for node in TREE.nodes]
     nodes = [replace(node, fee=Fee(constant=MicroPerKwh(fee))) for node, fee in zip(nodes, fees, strict=True)]
-    return replace(PARAMETERS, markets=(replace(SPOT, mechanism=mechanism),), tree=Tree(tuple(nodes)))
+    homes = tuple(sorted([(PLANT, "sells"), (SURPLUS, "buys")]))  # no home of its own: its two sides never meet
+    return replace(PARAMETERS, markets=(replace(SPOT, mechanism=mechanism),), tree=Tree(tuple(nodes)), homes=homes)
 
 
 def orders(rules: Parameters, energies: dict[bytes, int]) -> list[Order]:
@@ -55,10 +59,8 @@ def orders(rules: Parameters, energies: dict[bytes, int]) -> list[Order]:
         make = output if asset in (ROOF, HOUSE) else need
         made.append(make(asset, Wh(energy), rules.spot, START, seen, salt=1))
     seen = UTILITY.alternative.seen_from_outside(FEEDER, rules.tree)
-    return [
-        *made,
-        *(make(PLANT, LOTS, rules.spot, START, seen, salt=salt) for salt, make in enumerate((supply, take_up))),
-    ]
+    both = ((supply, PLANT), (take_up, SURPLUS))
+    return [*made, *(make(asset, LOTS, rules.spot, START, seen, salt=1) for make, asset in both)]
 
 
 def book_of(rules: Parameters, energies: dict[bytes, int]) -> Book:
@@ -68,7 +70,7 @@ def book_of(rules: Parameters, energies: dict[bytes, int]) -> Book:
             digest=(digest := order.digest(SEPARATOR)),
             signed=SignedOrder(order, bytes(65)),
             receipt=Receipt(digest, sequence, START - 600),
-            signer=ASSETS[order.asset].address,
+            signer=OWNERS[order.asset].address,
             account=ACCOUNT_OF[order.asset],
             asset=sequence,
             free=Nano(0),
@@ -138,9 +140,9 @@ def test_without_a_market_homes_deal_with_the_utility_under_the_same_limits(noon
 
 
 def test_without_a_market_own_energy_is_used_first_all_the_same():
-    rules = replace(under(None), homes=())
-    (bill,) = without_market([book_of(rules, {HOUSE: 500})], UTILITY).values()
-    assert bill == -500 * 80_000
+    # the house and the barn have one account in the west; the barn is no home of its own here
+    (bill,) = without_market([book_of(under(None), {HOUSE: 500, BARN: 200})], UTILITY).values()
+    assert bill == -300 * 80_000
 
 
 @settings(max_examples=40, deadline=None)

@@ -32,6 +32,7 @@ from settlement.effects.escrow_token import EscrowToken
 from settlement.effects.settlement_contract import Role, SettlementContract
 from settlement.lifecycle import State
 from tests.e2e.day import FIRST, LEAD_SECONDS, VILLAGE, order_of, signed_by
+from tests.simulators.remembering_evm import RememberingEvm
 
 GENESIS = FIRST - 7_200
 COMMUNITY = read_community(VILLAGE)
@@ -41,7 +42,13 @@ KEYS = Keys.devnet()
 @pytest.fixture(scope="module")
 def chain():
     clock = SetClock(GENESIS)
-    return LocalEvm(clock, genesis_time=GENESIS), clock
+    return RememberingEvm(clock, genesis_time=GENESIS), clock
+
+
+@pytest.fixture
+def another():
+    """A chain that begins as the other does."""
+    return RememberingEvm(SetClock(GENESIS), genesis_time=GENESIS)
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +117,9 @@ def test_every_asset_is_certified_for_what_its_home_says_of_it(roles, founded):
             assert unpack_asset(roles.claim(identity, NODES[EnergyRole.ASSET]).data) == properties
 
 
-def test_one_key_with_every_duty_founds_an_exchange_too(chain):
-    evm, _ = chain
-    founded = found(evm, COMMUNITY, Keys.one(KEYS.admin))
-    contract = SettlementContract(evm, Address(founded.deployment.settlement))
+def test_one_key_with_every_duty_founds_an_exchange_too(another):
+    founded = found(another, COMMUNITY, Keys.one(KEYS.admin))
+    contract = SettlementContract(another, Address(founded.deployment.settlement))
     assert contract.roles_of(address_of(KEYS.admin)) == Role.OPERATOR | Role.GUARDIAN
     assert contract.asset_count() == sum(len(member.assets) for member in founded.members)
 
@@ -158,11 +164,11 @@ def test_the_market_is_open_on_the_communitys_terms(contract, founded):
     assert founded.member("village").account == market.fee_account
 
 
-def test_a_market_where_trades_have_rates_of_their_own_promises_no_one_rate(chain):
+def test_a_market_where_trades_have_rates_of_their_own_promises_no_one_rate(another):
     terms = COMMUNITY.community.model_copy(update={"mechanism": "pay-as-bid"})
-    other = found(chain[0], COMMUNITY.model_copy(update={"community": terms}), KEYS)
+    other = found(another, COMMUNITY.model_copy(update={"community": terms}), KEYS)
     assert other.parameters.market.mechanism is Mechanism.PAY_AS_BID
-    assert not SettlementContract(chain[0], Address(other.deployment.settlement)).market(terms.market_id).uniform
+    assert not SettlementContract(another, Address(other.deployment.settlement)).market(terms.market_id).uniform
 
 
 def test_the_two_sides_of_the_utility_are_no_home(founded):
@@ -243,8 +249,8 @@ def test_a_market_whose_sessions_have_numbers_beyond_2_to_the_53_is_refused_befo
     assert chain[0].head() == before
 
 
-def test_every_session_of_the_last_market_has_a_number_that_javascript_holds(chain):
-    market = found(chain[0], numbered(31), KEYS).parameters.market
+def test_every_session_of_the_last_market_has_a_number_that_javascript_holds(another):
+    market = found(another, numbered(31), KEYS).parameters.market
     assert market.session((1 << 40) - 1).number < 1 << 53
 
 

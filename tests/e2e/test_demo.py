@@ -52,6 +52,7 @@ def test_what_is_paid_is_what_is_earned_and_the_fees(demo):
     assert earned == document["chain"]["value_nano"]
 
 
+@pytest.mark.usefixtures("remembering")
 def test_the_audit_after_the_demo_is_sound(demo, merit):
     ended = merit("audit", demo[0], "--json")
     assert ended.code == 0
@@ -67,6 +68,7 @@ def test_the_demo_again_replaces_the_day_with_the_same_roots_and_blocks(demo, me
     assert len(before[0]) == PERIODS
 
 
+@pytest.mark.usefixtures("remembering")
 def test_the_demo_plays_in_an_empty_folder_and_shows_people_bills_totals_and_what_was_caught(merit, tmp_path):
     ended = merit("demo", "--data", tmp_path, "--community", VILLAGE)
     assert ended.code == 0
@@ -109,6 +111,7 @@ def test_the_demo_does_not_replace_a_file(merit, tmp_path):
     assert (tmp_path / "day").read_text() == "mine"
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_day_on_which_nobody_trades_has_nothing_to_alter(merit, tmp_path):
     (tmp_path / "village.toml").write_text(VILLAGE.read_text())
     columns = "delivery_start_seconds,consumer_load_wh,prosumer_load_wh,prosumer_pv_wh,producer_load_wh,producer_pv_wh"
@@ -137,6 +140,7 @@ def test_a_demo_that_keeps_serving_answers_until_it_is_stopped(tmp_path, merit):
     assert merit("audit", tmp_path / "day").code == 0
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_home_that_is_sold_at_noon_leaves_its_aggregator_and_trades_on(merit, tmp_path):
     story = '[demo]\naggregated = ["consumer", "producer"]\nsold = "producer"\n'
     (tmp_path / "village.toml").write_text(VILLAGE.read_text() + story)

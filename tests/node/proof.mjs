@@ -2,9 +2,10 @@
 // `node proof.mjs proof` a proof as the exchange serves it, on standard input. Exit 1 says what does not hold.
 import { readFileSync } from "node:fs";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
+import { concat, keccak256, toBeHex } from "ethers";
 
 const TYPES = {
-  trade: ["uint256", "bytes32", "bytes32", "uint256", "int256", "uint256"],
+  trade: ["uint256", "bytes32", "bytes32", "uint256", "int256", "bytes32"],
   order: ["uint256", "bytes32", "uint256", "uint256", "bool"],
 };
 
@@ -35,6 +36,15 @@ function judgeVectors(path) {
   return `${vectors.trees.length} trees, ${proofs} proofs`;
 }
 
+// The hash of what the nodes take: a word for each in the order of the way, last 1 bit, top 1, node 32, rate 48.
+function hashOfFees({ fees, top }) {
+  const words = fees.map(
+    ({ node, rate_micro_per_kwh: rate }, index) =>
+      (BigInt(index === fees.length - 1) << 81n) | (BigInt(node === top) << 80n) | (BigInt(node) << 48n) | BigInt(rate),
+  );
+  return keccak256(concat(words.map((word) => toBeHex(word, 32))));
+}
+
 // The values of the leaf, from the document alone. A session is market << 48 | product << 40 | delivery start.
 function judgeProof(document) {
   const products = { spot: 1n };
@@ -44,7 +54,7 @@ function judgeProof(document) {
   const [values, root] =
     document.kind === "trade"
       ? [
-          [session, trade.bid, trade.offer, trade.energy_wh, trade.rate_micro_per_kwh, trade.fee_rate_micro_per_kwh],
+          [session, trade.bid, trade.offer, trade.energy_wh, trade.rate_micro_per_kwh, hashOfFees(trade)],
           document.trade_root,
         ]
       : [[session, receipt.order, receipt.sequence, receipt.received_at, document.cancelled], document.order_root];

@@ -19,7 +19,7 @@ from identity.hashing import keccak
 from identity.registry import Registry
 from settlement.batch import Batch, SealedOrder
 from tests.registries import ROLES
-from tests.settlement.world import DOMAIN, FEE, MARKET, PARAMETERS
+from tests.settlement.world import DOMAIN, MARKET, PARAMETERS, TREE
 from tests.strategies import digests, energies, fee_rows, rates
 
 SEPARATOR = DOMAIN.separator()
@@ -135,10 +135,13 @@ def large_book(pairs: int) -> Book:
                 free=Nano(1 << 60),
             )
         )
-    resting = [Resting(one.signed.order, one.digest, one.receipt.sequence, one.account, "") for one in accepted]
+    resting = [
+        Resting(one.signed.order, one.digest, one.receipt.sequence, one.account, "", TREE.root.number)
+        for one in accepted
+    ]
     cleared = SessionCleared(
         session=session,
-        clearing=clear(resting, session=session, fee=FEE),
+        clearing=clear(resting, session=session, tree=TREE),
         excluded=(),
         parameters=PARAMETERS.hash(),
         at=session.delivery_start,

@@ -9,10 +9,13 @@ from exchange.parameters import LEAST_BATCH_GAS
 from exchange.trade import Trade
 from exchange.units import Wh
 from identity.hashing import keccak
-from settlement.batch import MAX_GAS, MAX_ORDERS, MAX_TRADES, estimated_gas, seal
+from settlement.batch import seal
+from settlement.calldata import pack
 from settlement.errors import BookUnsound
+from settlement.fee_words import MAX_ROWS
 from settlement.merkle import EMPTY_ROOT, Tree
 from settlement.order_leaf import ORDER_LEAF_TYPES, order_leaf, order_tree
+from settlement.parts import MAX_GAS, MAX_ORDERS, MAX_TRADES, estimated_gas
 from tests.settlement.generated import large_book, with_clearing
 from tests.settlement.world import honest_world
 
@@ -25,6 +28,10 @@ def world():
 @pytest.fixture(scope="module")
 def crowd():
     return large_book(700)
+
+
+def gas_of(batch):
+    return pack(batch).estimated_gas
 
 
 def test_a_session_that_fits_is_one_part_with_its_trading_orders_only(world):
@@ -80,7 +87,7 @@ def test_parts_hold_every_trade_once_and_stay_within_the_bounds(crowd):
         assert batch.order_root == batches[0].order_root
         assert len(batch.orders) <= MAX_ORDERS
         assert len(batch.trades) <= MAX_TRADES
-        assert estimated_gas(len(batch.orders), len(batch.trades), batch.parts) <= MAX_GAS
+        assert gas_of(batch) <= MAX_GAS
         digests = [sealed.digest for sealed in batch.orders]
         assert digests == sorted(set(digests))
         assert list(batch.trades) == sorted(batch.trades, key=Trade.leaf)
@@ -91,7 +98,7 @@ def test_where_blocks_hold_less_parts_are_smaller(gas):
     small = bounded(large_book(300), gas)
     batches = seal(small)
     assert len(batches) > len(seal(large_book(300)))
-    assert all(estimated_gas(len(batch.orders), len(batch.trades), batch.parts) <= gas for batch in batches)
+    assert all(gas_of(batch) <= gas for batch in batches)
     trades = [trade for batch in batches for trade in batch.trades]
     assert sorted(trades, key=Trade.leaf) == list(small.cleared.clearing.trades)
 
@@ -99,7 +106,7 @@ def test_where_blocks_hold_less_parts_are_smaller(gas):
 def test_a_session_that_fits_in_a_small_block_is_one_part():
     book = large_book(20)
     (usual,) = seal(book)
-    needed = estimated_gas(len(usual.orders), len(usual.trades), parts=1)
+    needed = gas_of(usual)
     assert needed > LEAST_BATCH_GAS // 2
     bound = max(needed, LEAST_BATCH_GAS)
     assert [batch.trades for batch in seal(bounded(book, bound))] == [usual.trades]
@@ -124,7 +131,9 @@ def test_sealing_twice_gives_the_same(world, crowd):
 
 
 def test_a_full_part_stays_below_the_gas_of_a_transaction():
-    assert estimated_gas(MAX_ORDERS, MAX_TRADES, parts=1) <= MAX_GAS
+    for rows, shares in ((1, 1), (4, 8), (MAX_ROWS, 3 * MAX_ROWS)):
+        gas = estimated_gas(MAX_ORDERS, MAX_TRADES, 1, rows=rows, shares=shares, nodes=3)
+        assert gas <= MAX_GAS
 
 
 def test_a_trade_of_no_order_cannot_be_sealed(world):
@@ -135,7 +144,7 @@ def test_a_trade_of_no_order_cannot_be_sealed(world):
         offer=trade.offer,
         energy=Wh(1),
         rate=trade.rate,
-        fee_rate=trade.fee_rate,
+        fees=trade.fees,
     )
     with pytest.raises(BookUnsound):
         seal(with_clearing(world.books[0], trades=(stray, *rest)))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from exchange.trade import Trade
 from exchange.units import Nano
 from settlement.batch import seal
 from settlement.calldata import settle_calldata
@@ -12,6 +13,7 @@ from settlement.errors import CalldataMalformed, CreditShort
 from settlement.facts import BatchSettled, Withdrawn
 from tests.registries import ROLES
 from tests.settlement.world import CONSUMING, DOMAIN, FEES, GRID, MARKET, PRODUCING, founded, honest_world, settled
+from tests.strategies import fee_row
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,18 @@ def test_a_batch_of_a_market_that_was_never_opened_is_refused(world):
     chain.state.markets.clear()
     with pytest.raises(CalldataMalformed, match="no market"):
         chain.state.apply(settled(world.batches[0]), settle_calldata(world.batches[0]))
+
+
+def test_a_batch_with_a_node_that_was_never_opened_is_refused(world):
+    chain = founded(0)
+    batch = world.batches[0]
+    row = fee_row(MARKET.number, (99, 1), (MARKET.number, 1))
+    trades = tuple(sorted((replace(trade, fees=row) for trade in batch.trades), key=Trade.leaf))
+    calldata = settle_calldata(replace(batch, trades=trades))
+    with pytest.raises(CalldataMalformed, match="no market 99"):
+        chain.state.apply(settled(batch), calldata)
+    chain.state.markets[99] = replace(chain.state.markets[MARKET.number], market=99)
+    chain.state.apply(settled(batch), calldata)
 
 
 def test_a_batch_that_somebody_cannot_pay_is_refused(world):

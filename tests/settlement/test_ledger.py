@@ -1,6 +1,7 @@
 """The escrow ledger: money moves, it is never made and never lost, and nobody pays more than there is."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -28,11 +29,28 @@ from settlement.facts import (
 from settlement.ledger import MAX_CREDIT, Ledger
 from tests.settlement.generated import batches, registry
 from tests.settlement.world import CONSUMING, EURO, FEES, founded, honest_world
+from tests.strategies import fee_row
 
 REGISTRY = registry()
-TERMS = MarketOpened(
-    market=7, fee_account=1, fee_cap=MicroPerKwh(1 << 40), period=900, lead=60, window=7200, uniform=False
-)
+
+
+class Markets(dict[int, MarketOpened]):
+    """Every market is open, and the accounts of nodes are spread over those there are."""
+
+    def __missing__(self, number: int) -> MarketOpened:
+        return MarketOpened(
+            market=number,
+            tree=7,
+            fee_account=number % 7 + 1,
+            fee_cap=MicroPerKwh(1 << 40),
+            period=900,
+            lead=60,
+            window=7200,
+            uniform=False,
+        )
+
+
+MARKETS = Markets()
 accounts = st.integers(1, 7)
 amounts = st.one_of(
     st.integers(1, 50).map(lambda units: Nano(units * 1000)), st.sampled_from([Nano(0), Nano(-1000), Nano(1)])
@@ -94,7 +112,7 @@ def test_a_batch_moves_what_its_trades_say():
     book = honest_world().books[0]
     before = chain.state.ledger.credits()
     (batch,) = seal(book)
-    chain.state.ledger.settle(batch, chain.state.registry, chain.state.markets[7])
+    chain.state.ledger.settle(batch, chain.state.registry, chain.state.markets)
     account_of = {accepted.digest: accepted.account for accepted in book.orders}
     change = Counter()
     for trade in batch.trades:
@@ -106,6 +124,26 @@ def test_a_batch_moves_what_its_trades_say():
     assert change[FEES] > 0
 
 
+def test_every_node_s_account_gets_what_its_node_takes():
+    chain = founded(0)
+    (batch,) = seal(honest_world().books[0])
+    ledger, before = chain.state.ledger, chain.state.ledger.credits()
+    rows = fee_row(8, (9, 300), (8, 1_000), (15, 50)), fee_row(9, (9, 400))
+    trades = tuple(replace(trade, fees=rows[i % 2]) for i, trade in enumerate(batch.trades))
+    ledger.settle(replace(batch, trades=trades), chain.state.registry, MARKETS)
+    taken = Counter()
+    for trade in trades:
+        for share in trade.fees.shares:
+            taken[MARKETS[share.node].fee_account] += trade.energy * share.rate
+    gained = Counter({account: credit - before.get(account, 0) for account, credit in ledger.credits().items()})
+    account_of = {sealed.digest: chain.state.registry.asset_by_number(sealed.asset).account for sealed in batch.orders}
+    for trade in trades:
+        gained[account_of[trade.bid]] += trade.cost
+        gained[account_of[trade.offer]] -= trade.value
+    assert {account: money for account, money in gained.items() if money} == dict(taken)
+    assert len(taken) == 2  # nodes 8 and 15 share an account
+
+
 def test_one_insolvent_party_and_nothing_moves():
     chain = founded(0)
     ledger = chain.state.ledger
@@ -113,7 +151,7 @@ def test_one_insolvent_party_and_nothing_moves():
     ledger.withdraw(CONSUMING, now=0)
     before = ledger.credits()
     with pytest.raises(CreditShort) as refusal:
-        ledger.settle(seal(honest_world().books[0])[0], chain.state.registry, chain.state.markets[7])
+        ledger.settle(seal(honest_world().books[0])[0], chain.state.registry, chain.state.markets)
     assert refusal.value.account == CONSUMING
     assert ledger.credits() == before
 
@@ -121,7 +159,7 @@ def test_one_insolvent_party_and_nothing_moves():
 def test_a_batch_of_an_asset_nobody_enrolled_is_refused():
     chain = founded(0)
     with pytest.raises(UnknownParty):
-        chain.state.ledger.settle(seal(honest_world().books[0])[0], registry(0), chain.state.markets[7])
+        chain.state.ledger.settle(seal(honest_world().books[0])[0], registry(0), chain.state.markets)
 
 
 @given(batches(), st.data())
@@ -132,7 +170,7 @@ def test_a_batch_conserves_money_or_changes_nothing(batch, data):
         ledger.deposit(account, Nano(data.draw(st.integers(1, rich))))
     before, total = ledger.credits(), ledger.total
     try:
-        ledger.settle(batch, REGISTRY, TERMS)
+        ledger.settle(batch, REGISTRY, MARKETS)
     except (CreditShort, CreditTooLarge):
         assert ledger.credits() == before
     assert ledger.total == total == sum(ledger.credits().values())
@@ -210,7 +248,7 @@ class Escrow(RuleBasedStateMachine):
     def settle(self, batch):
         before = self.ledger.credits()
         try:
-            self.ledger.settle(batch, REGISTRY, TERMS)
+            self.ledger.settle(batch, REGISTRY, MARKETS)
         except LedgerRefused:
             assert self.ledger.credits() == before
 

@@ -11,30 +11,40 @@ from exchange.delivery import SessionKey
 from exchange.trade import LEAF_TYPES, Trade
 from identity.hashing import keccak
 from settlement.errors import NotInTree
+from settlement.fee_words import rows_in
 from settlement.merkle import EMPTY_ROOT, Tree, root_in_order, verify
 from settlement.order_leaf import ORDER_LEAF_TYPES, order_leaf
-
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "merkle.json").read_text())
-TREES = {tree["name"]: tree for tree in VECTORS["trees"]}
-BAD = {vector["name"]: vector for vector in VECTORS["bad"]}
-
-leaf_sets = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=40, unique=True)
 
 
 def raw(text):
     return bytes.fromhex(text[2:])
 
 
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "merkle.json").read_text())
+TREES = {tree["name"]: tree for tree in VECTORS["trees"]}
+BAD = {vector["name"]: vector for vector in VECTORS["bad"]}
+
+ROWS = {
+    raw(value[-1]): rows_in([int(word) for word in words])[0]
+    for tree in VECTORS["trees"]
+    if tree["leaf"] == "trade"
+    for value, words in zip(tree["values"], tree["fees"], strict=True)
+}
+"""The rows of the vectors' trades, by their hashes."""
+
+leaf_sets = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=40, unique=True)
+
+
 def leaf_of(kind, value):
     if kind == "trade":
-        session, bid, offer, energy, rate, fee = value
+        session, bid, offer, energy, rate, row = value
         return Trade(
             session=SessionKey.of(int(session)),
             bid=raw(bid),
             offer=raw(offer),
             energy=int(energy),
             rate=int(rate),
-            fee_rate=int(fee),
+            fees=ROWS[raw(row)],
         ).leaf()
     session, digest, sequence, received_at, cancelled = value
     return order_leaf(SessionKey.of(int(session)), raw(digest), int(sequence), int(received_at), cancelled=cancelled)
@@ -54,6 +64,11 @@ def test_a_tree_is_the_one_openzeppelin_builds(name):
     for index, proof in vector["proofs"].items():
         assert tree.proof(leaves[int(index)]) == tuple(map(raw, proof))
         assert verify(leaves[int(index)], map(raw, proof), tree.root)
+
+
+def test_a_row_has_the_hash_that_stands_in_the_values():
+    assert len(ROWS) > 3
+    assert all(row.name == name for name, row in ROWS.items())
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -15,7 +15,8 @@ from settlement.proof import OrderProof, TradeProof, expected, prove_order, prov
 from settlement.proof_document import FORMAT, proof_from_document, proof_to_document
 from settlement.record import record_of
 from tests.settlement.mutations import mutations
-from tests.settlement.world import CONTRACT, DOMAIN, FIRST, PRODUCER, STRANGER, UTILITY, honest_world
+from tests.settlement.world import CONTRACT, DOMAIN, FIRST, GRID_OUT, PRODUCER, STRANGER, UTILITY, honest_world
+from tests.strategies import one_fee
 
 WORLD = honest_world()
 BOOK = WORLD.books[0]
@@ -49,13 +50,13 @@ def test_every_order_has_a_proof_whatever_became_of_it():
 
 
 def test_a_proof_says_what_the_chain_must_hold():
-    of_trade, of_order = expected(TRADE_PROOFS[0]), expected(ORDER_PROOFS[0])
+    of_trade, of_order = expected(PROOF), expected(ORDER_PROOFS[0])
     assert (of_trade.chain_id, of_trade.contract) == (1337, CONTRACT.address)
     assert (of_trade.session, of_trade.part) == (of_order.session, of_order.part) == (BOOK.key.number, 0)
     record = record_of(BATCH.order_root, BATCH.trade_root, BATCH.parameters, 1)
     assert of_trade.record == of_order.record == record
     assert (of_trade.transaction, of_trade.block_number) == (TX, 20)
-    assert of_order.signers == expected(replace(TRADE_PROOFS[0], orders=None)).signers == ()
+    assert of_order.signers == expected(replace(PROOF, orders=None)).signers == ()
     bid, offer = PROOF.orders
     assert of_trade.signers == ((bid.order.asset, UTILITY.address), (offer.order.asset, PRODUCER.address))
 
@@ -73,7 +74,7 @@ def test_a_proof_without_the_orders_verifies_and_leaves_them_out():
     assert "bid" not in proof_to_document(short)
 
 
-PROOF = TRADE_PROOFS[0]
+PROOF, OTHER, *_ = sorted(TRADE_PROOFS, key=lambda proof: proof.orders[0].order.asset != GRID_OUT)
 BID, OFFER = PROOF.orders
 OTHER_CHAIN = replace(PROOF.place, chain_id=1)
 
@@ -86,7 +87,12 @@ OTHER_CHAIN = replace(PROOF.place, chain_id=1)
             replace(PROOF, trade=replace(PROOF.trade, rate=MicroPerKwh(PROOF.trade.rate + 1))),
             ["proof-leaf", "proof-order"],
         ),
-        (replace(PROOF, leaf=TRADE_PROOFS[1].leaf), ["proof-leaf", "proof-path"]),
+        (
+            replace(PROOF, trade=replace(PROOF.trade, fees=one_fee(7, PROOF.trade.fee_rate + 1))),
+            ["proof-leaf", "proof-order"],
+        ),
+        (replace(PROOF, trade=replace(PROOF.trade, fees=one_fee(8, PROOF.trade.fee_rate))), ["proof-leaf"]),
+        (replace(PROOF, leaf=OTHER.leaf), ["proof-leaf", "proof-path"]),
         (replace(PROOF, siblings=PROOF.siblings[1:]), ["proof-path"]),
         (replace(PROOF, siblings=(*PROOF.siblings, TX)), ["proof-path"]),
         (replace(PROOF, place=replace(PROOF.place, trade_root=TX)), ["proof-path"]),
@@ -94,7 +100,7 @@ OTHER_CHAIN = replace(PROOF.place, chain_id=1)
         (replace(PROOF, orders=(SignedOrder(BID.order, bytes(64)), OFFER)), ["proof-order"]),
         (replace(PROOF, place=OTHER_CHAIN), ["proof-order"]),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_a_changed_trade_proof_says_what_is_wrong(changed, found):
     assert codes(changed) == found
@@ -161,7 +167,7 @@ def test_a_proof_with_one_thing_changed_is_refused_found_out_or_expects_another_
         lambda document: document.update(surplus=1),
         lambda document: document.update(format="merit-proof/2"),
         lambda document: document.update(kind="bill"),
-        lambda document: document.update(product="forward"),
+        lambda document: document.update(product="future"),
         lambda document: document.update(part=True),
         lambda document: document.update(part=-1),
         lambda document: document.update(part=1.0),
@@ -179,8 +185,12 @@ def test_a_proof_with_one_thing_changed_is_refused_found_out_or_expects_another_
         lambda document: document.update(trade=[]),
         lambda document: document.pop("bid"),
         lambda document: document["trade"].update(rate_micro_per_kwh=None),
+        lambda document: document["trade"].update(top=8),
+        lambda document: document["trade"].update(fees=[]),
+        lambda document: document["trade"].update(fees=document["trade"]["fees"] * 2),
+        lambda document: document["trade"]["fees"][0].update(rate_micro_per_kwh=1 << 48),
     ],
-    ids=range(22),
+    ids=range(26),
 )
 def test_a_document_of_another_form_is_refused(spoil):
     document = proof_to_document(PROOF)

@@ -14,6 +14,7 @@ from exchange.market import Market
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt, sign_receipts
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.facts import AccountOpened, ClaimRevoked
@@ -26,7 +27,7 @@ from settlement.chain_state import ChainState
 from settlement.chain_view import ChainView
 from settlement.facts import BatchSettled, Deposited, Fact, MarketOpened, WithdrawalRequested, Withdrawn, Witnessed
 from tests.actors import AGENT, CONSUMER, CONTRACT, NEIGHBOUR, OPERATOR, PRODUCER, PROSUMER, STRANGER, UTILITY, Actor
-from tests.registries import ASSET_ROLE, CERTIFIER, EVER, ROLES, asset_facts, delegation, role_facts
+from tests.registries import ASSET_ROLE, CERTIFIER, EVER, GRID_OPERATOR, ROLES, asset_facts, delegation, role_facts
 
 PERIOD, OPENING, LEAD, WINDOW = 900, 86_400, 60, 7_200
 FIRST = 1_782_000_000
@@ -63,14 +64,14 @@ ASSETS = [
     (GRID_OUT, GRID),
 ]
 
-MARKET = Terms(
-    number=7, node="street", period=PERIOD, opening=OPENING, lead=LEAD, window=WINDOW, fee=FEE, fee_account=FEES
-)
+MARKET = Terms(number=7, period=PERIOD, opening=OPENING, lead=LEAD, window=WINDOW)
+TREE = Tree.of_one(MARKET.number, fee=FEE, fee_account=FEES, operator=GRID_OPERATOR.address)
 PARAMETERS = Parameters(
     community="Sunny Street",
     currency="EUR",
     domain=DOMAIN,
-    market=MARKET,
+    markets=(MARKET,),
+    tree=TREE,
     receipts=OPERATOR.address,
     # the utility's two connections are two places: what it sells is not its own energy
     homes=tuple(sorted([(GRID_IN, "in"), (GRID_OUT, "out")])),
@@ -221,8 +222,9 @@ def founded(at: int) -> Chain:
     chain.log(
         MarketOpened(
             market=MARKET.number,
+            tree=MARKET.number,
             fee_account=FEES,
-            fee_cap=MicroPerKwh(2 * FEE),
+            fee_cap=FEE,
             period=PERIOD,
             lead=LEAD,
             window=WINDOW,

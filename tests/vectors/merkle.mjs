@@ -1,4 +1,5 @@
-// Roots, leaves and proofs of merkle.json, by OpenZeppelin's own library:
+// Roots, leaves and proofs of merkle.json, by OpenZeppelin's own library. Trees of trades have beside the values, in
+// `fees`, the words of the row of which the last value is the hash:
 //   npm install @openzeppelin/merkle-tree && node merkle.mjs merkle.json
 import { readFileSync, writeFileSync } from "node:fs";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";

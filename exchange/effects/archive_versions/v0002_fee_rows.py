@@ -38,6 +38,7 @@ def upgrade() -> None:
         _whole("rate"),
         _whole("top"),
         sa.Column("fees", sa.Text, nullable=False),
+        sa.Column("alternative", _WHOLE, nullable=True),
         _whole("buyer"),
         _whole("seller"),
     )
