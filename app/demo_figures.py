@@ -91,17 +91,19 @@ def nodes_of_the_day(books: Sequence[Book], utility: int) -> tuple[NodeDay, ...]
 
 
 def cost_of_limits(books: Iterable[Book]) -> LimitCost:
-    """Return what the limits of all nodes cost on a day: only where they held something back did they cost anything."""
+    """Return what the limits of all nodes cost on a day: only where they held something back did they cost anything.
+
+    Where a session was matched every few seconds, both are taken as cleared once, at gate closure.
+    """
     energy = gains = 0
     money: Counter[int] = Counter()
     for book in books:
         if not book.cleared.clearing.held:
             continue
         orders = {resting.digest: resting for resting in standing(book)}
-        free = clear(
-            orders.values(), session=book.key, tree=_unlimited(book.rules.tree), mechanism=book.market.mechanism
-        )
-        for clearing, sign in ((free, 1), (book.cleared.clearing, -1)):
+        limited = _cleared_once(book, orders.values(), book.rules.tree) if book.market.tick else book.cleared.clearing
+        free = _cleared_once(book, orders.values(), _unlimited(book.rules.tree))
+        for clearing, sign in ((free, 1), (limited, -1)):
             energy += sign * clearing.energy
             for trade in clearing.trades:
                 gains += sign * trade.energy * (orders[trade.bid].order.limit - orders[trade.offer].order.limit)
@@ -118,6 +120,10 @@ def standing(book: Book) -> list[Resting]:
     """Return the orders that the session was cleared with."""
     gone = {cancellation.digest for cancellation in book.cancellations} | {name for name, _ in book.cleared.excluded}
     return [resting_order(accepted, book.rules) for accepted in book.orders if accepted.digest not in gone]
+
+
+def _cleared_once(book: Book, orders: Iterable[Resting], tree: Tree) -> Clearing:
+    return clear(orders, session=book.key, tree=tree, mechanism=book.market.mechanism)
 
 
 def _money(clearing: Clearing, orders: Mapping[bytes, Resting], tree: Tree) -> Iterator[tuple[int, Nano]]:
