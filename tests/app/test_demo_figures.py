@@ -1,7 +1,7 @@
 """What a day came to in a tree: worked out of a book made up for it, in which the limit of a community binds.
 
-The producer's roof in the east offers 1,000 Wh; there a kitchen needs 300 Wh, in the west a flat 200 Wh, and a utility at
-the feeder above takes what is left over. The east lets out 400 Wh. Every node takes 10,000 µ/kWh.
+The producer's roof in the east offers 1,000 Wh; there a kitchen needs 300 Wh, in the west a flat 200 Wh, and a utility
+at the feeder above takes what is left over. The east lets out 400 Wh. Every node takes 10,000 µ/kWh.
 """
 
 from dataclasses import replace

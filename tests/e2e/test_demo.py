@@ -179,7 +179,7 @@ node = "road"
 since = "99:00"
 fee_micro_per_kwh = 1
 """
-"""The village's homes in two hamlets by a road that lets out little, and whose fee changes twice on its day of two hours."""
+"""The village's homes in two hamlets by a road that lets out little, and whose fee changes twice on the day."""
 
 
 @pytest.fixture(scope="module")
