@@ -18,8 +18,8 @@ from exchange.units import Nano, Wh, amount
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeDay:
     """A node's day. `traded` is the energy of the trades whose way turned at this node, `bought` what others than the
-    utility bought of that; `imported` and `exported` are what crossed its boundary, `held` what could not, in `full`
-    sessions; `fees` is what it took.
+    utility bought of that; `imported` and `exported` are what crossed its boundary, `held` what its limit kept from
+    crossing, and `full` counts the sessions in which a limit was used up; `fees` is what it took.
     """
 
     number: int
@@ -71,7 +71,7 @@ def nodes_of_the_day(books: Sequence[Book], utility: int) -> tuple[NodeDay, ...]
                 fees[share.node] += amount(trade.energy, share.rate)
         for each in clearing.held:
             held[each.node] += each.energy
-        full.update({each.node for each in clearing.held})
+        full.update(_full(book))
     return tuple(
         NodeDay(
             number=number,
@@ -91,14 +91,14 @@ def nodes_of_the_day(books: Sequence[Book], utility: int) -> tuple[NodeDay, ...]
 
 
 def cost_of_limits(books: Iterable[Book]) -> LimitCost:
-    """Return what the limits of all nodes cost on a day: only where they held something back did they cost anything.
+    """Return what the limits of all nodes cost on a day: only where one was used up did they cost anything.
 
     Where a session was matched every few seconds, both are taken as cleared once, at gate closure.
     """
     energy = gains = 0
     money: Counter[int] = Counter()
     for book in books:
-        if not book.cleared.clearing.held:
+        if not _full(book):
             continue
         orders = {resting.digest: resting for resting in standing(book)}
         limited = _cleared_once(book, orders.values(), book.rules.tree) if book.market.tick else book.cleared.clearing
@@ -133,6 +133,21 @@ def _money(clearing: Clearing, orders: Mapping[bytes, Resting], tree: Tree) -> I
         yield orders[trade.offer].account, trade.value
         for share in trade.fees.shares:
             yield tree[share.node].fee_account, amount(trade.energy, share.rate)
+
+
+def _full(book: Book) -> set[int]:
+    """Return the nodes whose limit was used up: something was held there, or all crossed that may."""
+    tree, clearing = book.rules.tree, book.cleared.clearing
+    reached = {
+        result.node
+        for result in clearing.nodes
+        for crossed, limit in (
+            (result.imported, tree[result.node].import_limit),
+            (result.exported, tree[result.node].export_limit),
+        )
+        if limit and crossed == limit
+    }
+    return reached | {held.node for held in clearing.held}
 
 
 def _unlimited(tree: Tree) -> Tree:
