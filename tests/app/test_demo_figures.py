@@ -42,11 +42,15 @@ LOTS = Wh(100_000)
 
 
 def under(
-    limit: int | None, mechanism: Mechanism = Mechanism.PAY_AS_CLEAR, fees: tuple[int, ...] = (10_000, 10_000, 10_000)
+    limit: int | None,
+    mechanism: Mechanism = Mechanism.PAY_AS_CLEAR,
+    fees: tuple[int, ...] = (10_000, 10_000, 10_000),
+    above_west: int = FEEDER,
 ) -> Parameters:
-    """The neighbourhood's rules, where the east lets out no more than `limit`."""
+    """The neighbourhood's rules, where the east lets out no more than `limit`; the west may hang on the east."""
     nodes = [replace(node, export_limit=limit) if node.number == EAST else node for node in TREE.nodes]
     nodes = [replace(node, fee=Fee(constant=MicroPerKwh(fee))) for node, fee in zip(nodes, fees, strict=True)]
+    nodes = [replace(node, parent=above_west) if node.number == WEST else node for node in nodes]
     homes = tuple(sorted([(PLANT, "sells"), (SURPLUS, "buys")]))  # no home of its own: its two sides never meet
     return replace(PARAMETERS, markets=(replace(SPOT, mechanism=mechanism),), tree=Tree(tuple(nodes)), homes=homes)
 
@@ -147,13 +151,15 @@ def test_without_a_market_own_energy_is_used_first_all_the_same():
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.fixed_dictionaries({asset: st.integers(1, 1_000) for asset in (ROOF, KITCHEN, FLAT, HOUSE)}),
+    st.permutations([ROOF, KITCHEN, FLAT, HOUSE]),  # who came first
+    st.tuples(*[st.integers(1, 1_000)] * 4),
     st.none() | st.integers(0, 1_000),
     st.tuples(*[st.integers(0, 20_000)] * 3),
     st.sampled_from([Mechanism.PAY_AS_CLEAR, Mechanism.PAY_AS_BID, Mechanism.PAY_AS_OFFER]),
+    st.sampled_from([FEEDER, EAST]),
 )
-def test_nobody_is_worse_off_than_without_the_market(energies, limit, fees, mechanism):
-    book = book_of(under(limit, mechanism, fees), energies)
+def test_nobody_is_worse_off_than_without_the_market(assets, energies, limit, fees, mechanism, above_west):
+    book = book_of(under(limit, mechanism, fees, above_west), dict(zip(assets, energies, strict=True)))
     bills = dict.fromkeys(ACCOUNT_OF.values(), 0)
     accounts = {resting.digest: resting.account for resting in standing(book)}
     for trade in book.cleared.clearing.trades:
