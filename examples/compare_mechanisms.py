@@ -2,7 +2,7 @@
 
     python -m examples.compare_mechanisms
 
-Two books: the worked example of docs/clearing.md, and the summer day of the street that `merit demo` plays, where every
+Two books: the worked example of docs/clearing.md, and the summer day of the street in examples/street.toml, where every
 home states what energy is worth to it. Each is cleared at one node, and with its members in two communities under a
 feeder, which take fees of their own and let only so much out. Prints the tables of docs/mechanisms.md. It clears and
 adds up, without a chain.
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.community import Community, Profiles, read_community, read_profiles
-from app.street import street_file
+from app.example_communities import street_file
 from exchange.agents import Alternative, need, output, supply, take_up
 from exchange.clear import clear
 from exchange.delivery import Market, Mechanism
