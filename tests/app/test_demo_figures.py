@@ -18,10 +18,10 @@ from exchange.book import Book
 from exchange.clear import clear
 from exchange.delivery import Mechanism
 from exchange.events import OrderAccepted, SessionCleared
-from exchange.market import resting_order
 from exchange.order import Order, SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
+from exchange.session_clearing import resting_order
 from exchange.tree import Fee, Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from settlement.audit_clearing import check_clearing
