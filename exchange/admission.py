@@ -12,8 +12,11 @@
      8  size-out-of-bounds      energy, then limit
      9  preferences-unknown, preferences-differ, malformed-order (preferences that no order of its side can have)
     10  order-cancelled         this very order was taken back before
-    11  beyond-headroom, no-state-of-charge (or session-not-cleared: what it has traded for that time is not known)
-                                an asset cannot do what it offers in balancing beside what it has traded and offered
+    11  no-forecast, beyond-forecast
+                                the asset would have more on order and matched than was forecast of it, where the
+                                community holds its members to that
+        beyond-headroom, no-state-of-charge (or session-not-cleared: what it has traded for that time is not known)
+                                the asset cannot do what it offers in balancing beside what it has traded and offered
     12  own-crossing            the account could trade with itself
     13  short-of-collateral     free credit does not cover the worst case
 

@@ -89,6 +89,8 @@ class Parameters:
         network = any(market.mechanism is Mechanism.NETWORK for market in self.markets)
         if network and (own != {None} or not self.tree.is_constant or self.preferences):
             raise ValueError("network clearing is for constant fees, without preferences and other mechanisms at nodes")
+        if self.preferences and any(market.tick for market in self.markets):
+            raise ValueError("a market with a tick takes no preferences: an alternative's own cap is of one clearing")
         if any(mechanism and mechanism.is_uniform for mechanism in own) and any(market.tick for market in self.markets):
             raise ValueError("a node of one rate is cleared once, at gate closure, and a market with a tick is not")
 
@@ -137,6 +139,10 @@ class Parameters:
             market.mechanism if own is None or market.product in BALANCING else own for market in self.markets
         }
         return not self.preferences and all(mechanism.is_uniform for mechanism in mechanisms)
+
+    def caps(self, product: Product) -> bool:
+        """Whether orders of a product are held to forecasts: who balances does other than was forecast."""
+        return self.forecast_caps and product not in BALANCING
 
     def home_of(self, asset: Address) -> str:
         """Return the home of an asset; the empty name is the one home of its account at its node."""

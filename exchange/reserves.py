@@ -3,21 +3,22 @@
 An open offer counts wholly, since all of it may be awarded; once its session is cleared, what was awarded does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from exchange.balancing_admission import certified_properties
 from exchange.charge import StateOfCharge
 from exchange.clearing import Clearing
-from exchange.delivery import BALANCING, Product, SessionKey
-from exchange.errors import BeyondHeadroom, ChargeOutOfBounds, ChargeOvertaken, NoStateOfCharge
+from exchange.delivery import BALANCING, Market, Product, SessionKey
+from exchange.errors import BeyondHeadroom, ChargeOutOfBounds, ChargeOvertaken, NoStateOfCharge, SessionNotCleared
 from exchange.events import ChargeStated, OrderAccepted
 from exchange.headroom import StoredEnergy, Use, headroom
 from exchange.order import Order, Side
-from exchange.positions import Positions, fills_of
+from exchange.positions import Positions, fills_of, slots_of
 from exchange.units import NO_ENERGY, Wh
 from identity.address import Address, to_text
 from identity.claim_data import AssetProperties
 from identity.registry import Registry
+from identity.signature import recover
 
 _NEVER = 1 << 40
 
@@ -25,10 +26,11 @@ _NEVER = 1 << 40
 class Reserves:
     """Energy promised, up and down, by asset and slot, and how full storages said they are.
 
-    `slot` is the seconds of one. What is no offer of balancing is passed over.
+    `slot` is the seconds of one, `markets` are the products by number. What is no offer of balancing is passed over.
     """
 
-    def __init__(self, slot: int) -> None:
+    def __init__(self, markets: Mapping[int, Market], slot: int) -> None:
+        self._markets = markets
         self._slot = slot
         self._promised: dict[Address, dict[int, dict[Product, int]]] = {}
         self._charges: dict[Address, ChargeStated] = {}
@@ -44,13 +46,12 @@ class Reserves:
         """Count an offer no longer: it was taken back, or its session is cleared."""
         self._promise(order, -order.energy)
 
-    def award(self, key: SessionKey, orders: Iterable[OrderAccepted], clearing: Clearing) -> None:
-        """Count what was awarded in a session in place of the offers that stood."""
-        if key.product in BALANCING:
-            fills = fills_of(clearing)
-            for accepted in orders:
-                self.remove(accepted.signed.order)
-                self._promise(accepted.signed.order, fills.get(accepted.digest, (NO_ENERGY, NO_ENERGY))[1])
+    def award(self, orders: Iterable[OrderAccepted], clearing: Clearing) -> None:
+        """Count what was awarded in a balancing session in place of the `orders` that stood."""
+        fills = fills_of(clearing)
+        for accepted in orders:
+            self.remove(accepted.signed.order)
+            self._promise(accepted.signed.order, fills.get(accepted.digest, (NO_ENERGY, NO_ENERGY))[1])
 
     def of(self, asset: Address, product: Product, slot: int) -> Wh:
         """Return what an asset has promised of a balancing product in a slot."""
@@ -89,6 +90,21 @@ class Reserves:
         stated = self._charges.get(self._by_digest.get(digest, Address(b"")))
         return stated if stated is not None and stated.digest == digest else None
 
+    def decide(
+        self, charge: StateOfCharge, signature: bytes, *, separator: bytes, registry: Registry, now: int
+    ) -> ChargeStated | None:
+        """Decide on a signed state of charge; nothing is to be done for one that is held already.
+
+        Refuses a signature of nobody, one of who may not sign for the asset, and what `must_follow` refuses.
+        """
+        digest = charge.digest(separator)
+        signer = recover(digest, signature)
+        if self.held(digest) is not None:
+            return None
+        account = registry.judge(charge.asset, signer, charge.epoch, now).account.number
+        self.must_follow(charge, certified_properties(registry, charge.asset, now))
+        return ChargeStated(digest=digest, charge=charge, signature=signature, signer=signer, account=account, at=now)
+
     def must_follow(self, charge: StateOfCharge, properties: AssetProperties) -> None:
         """Refuse a statement that was overtaken, or that the asset cannot be in."""
         held = self._charges.get(charge.asset)
@@ -109,14 +125,20 @@ class Reserves:
 
     # Headroom
 
-    def must_fit(self, order: Order, positions: Positions, registry: Registry, at: int) -> None:
+    def must_fit(self, order: Order, positions: Positions, uncleared: Iterable[SessionKey], registry: Registry) -> None:
         """Refuse an offer beyond what its asset can do beside what it has traded and promised.
 
-        Power and capacity are those that it is certified for as of `at`.
+        Power and capacity are those that it is certified for as of gate closure. While a session is `uncleared` that
+        could still change what the asset has traded for that time, nothing is offered.
         """
         if order.product not in BALANCING or order.side is not Side.OFFER:
             return
         asset, slot = order.asset, order.delivery_start
+        for key in sorted(uncleared):
+            if key.product not in BALANCING and slot in slots_of(key, self._markets, self._slot):
+                closure = self._markets[key.market].gate_closure(key.delivery_start)
+                raise SessionNotCleared(str(key), closure)
+        at = self._markets[order.market].gate_closure(slot)
         properties = certified_properties(registry, asset, at)
         begin, end, stored = slot, slot + 1, None
         if properties.capacity_wh:
