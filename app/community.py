@@ -5,17 +5,26 @@ TOML, one model, unknown keys refused by name. Amounts and energies are whole nu
 
 import csv
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from exchange.balancing_settings import (
+    BALANCING_FLEXIBLE_LOADS_SUPPORT,
+    BALANCING_OFFER_DEMAND_RATIO,
+    BALANCING_OFFER_SUPPLY_RATIO,
+    BALANCING_SPOT_TRADE_RATIO,
+    ENABLE_BALANCING_MARKET,
+    FREE_BALANCING_RATES,
+    BalancingSettings,
+)
 from exchange.delivery import Market, Mechanism, Product
 from exchange.tree import MOST_PPM, Fee, Node, Tree
-from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Wh
-from identity.address import Address
+from exchange.units import MAX_ENERGY, MAX_RATE, MILLION, MIN_RATE, MicroPerKwh, Wh
+from identity.address import Address, parse_address
 from identity.claim_data import AssetKind, AssetProperties, EnergyType
 
 _ADDRESS = "^0x[0-9a-fA-F]{40}$"
@@ -101,6 +110,61 @@ class ProductTerms(_Model):
     tick_seconds: int = Field(0, ge=0, le=_MOST_SECONDS)
 
 
+class ProcuringAgent(_Model):
+    """Whom the community lets procure balancing for a node, besides the node's operator: an account's holder."""
+
+    node: str
+    holder: str = Field(pattern=_ADDRESS)
+
+
+class Balancing(_Model):
+    """The balancing market: the seed's settings under their names, ratios in parts per million.
+
+    Its gate opens once everything else is cleared, and closes `lead_seconds` before delivery starts.
+    """
+
+    enable_balancing_market: bool = ENABLE_BALANCING_MARKET
+    balancing_spot_trade_ratio_ppm: int = Field(default=BALANCING_SPOT_TRADE_RATIO, ge=0, le=MILLION)
+    balancing_offer_demand_ratio_ppm: int = Field(default=BALANCING_OFFER_DEMAND_RATIO, ge=0, le=MILLION)
+    balancing_offer_supply_ratio_ppm: int = Field(default=BALANCING_OFFER_SUPPLY_RATIO, ge=0, le=MILLION)
+    balancing_flexible_loads_support: bool = BALANCING_FLEXIBLE_LOADS_SUPPORT
+    free_balancing_rates: bool = FREE_BALANCING_RATES
+    lead_seconds: int = Field(default=60, ge=0, le=_MOST_SECONDS)
+    agents: tuple[ProcuringAgent, ...] = Field(default=(), strict=False)
+
+    def settings(self, numbers: Mapping[str, int]) -> BalancingSettings:
+        """Return the settings as the exchange has them; `numbers` are those of the nodes, by name."""
+        return BalancingSettings(
+            enabled=self.enable_balancing_market,
+            spot_trade_ratio=self.balancing_spot_trade_ratio_ppm,
+            offer_demand_ratio=self.balancing_offer_demand_ratio_ppm,
+            offer_supply_ratio=self.balancing_offer_supply_ratio_ppm,
+            flexible_loads_support=self.balancing_flexible_loads_support,
+            free_rates=self.free_balancing_rates,
+            agents=tuple(sorted((numbers[agent.node], parse_address(agent.holder)) for agent in self.agents)),
+        )
+
+    def markets(self, first: int, others: Sequence[Market], window: int) -> tuple[Market, ...]:
+        """Return the markets up and down, numbered from `first` on, beside all the `others`; none without balancing."""
+        if not self.enable_balancing_market:
+            return ()
+        return tuple(
+            Market(
+                number=first + place,
+                title=title,
+                product=product,
+                period=min(market.period for market in others),
+                opening=min(market.lead - market.matching for market in others),
+                lead=self.lead_seconds,
+                window=window,
+                mechanism=Mechanism.PAY_AS_OFFER,
+            )
+            for place, (title, product) in enumerate(
+                (("balancing-up", Product.BALANCING_UP), ("balancing-down", Product.BALANCING_DOWN))
+            )
+        )
+
+
 class Utility(_Model):
     """Who sells what is missing and buys what is left over, with this rated power.
 
@@ -178,13 +242,14 @@ class Community(_Model):
     community: Terms
     nodes: tuple[Place, ...] = Field(default=(), strict=False)
     products: tuple[ProductTerms, ...] = Field(default=(), strict=False)
+    balancing: Balancing = Balancing()
     utility: Utility
     homes: tuple[Home, ...] = Field(min_length=1, strict=False)
     demo: Story = Story()
 
     def numbers(self) -> dict[str, int]:
         """Return the number of every node, the root's first."""
-        first = self.community.market_id + 1 + len(self.products)
+        first = self.community.market_id + 1 + len(self.products) + 2 * self.balancing.enable_balancing_market
         return {self.community.node: self.community.market_id} | {
             node.name: first + place for place, node in enumerate(self.nodes)
         }
@@ -194,7 +259,7 @@ class Community(_Model):
         return self.numbers()[self.community.node if member.node is None else member.node]
 
     def markets(self) -> tuple[Market, ...]:
-        """Return the calendar: spot, and after it what the file lists."""
+        """Return the calendar: spot, and after it what the file lists, and balancing up and down."""
         terms = self.community
         spot = Market(
             number=terms.market_id,
@@ -206,7 +271,7 @@ class Community(_Model):
             tick=terms.tick_seconds,
             matching=terms.matching_seconds,
         )
-        return (
+        traded = (
             spot,
             *(
                 Market(
@@ -223,6 +288,8 @@ class Community(_Model):
                 for place, product in enumerate(self.products)
             ),
         )
+        first = terms.market_id + len(traded)
+        return (*traded, *self.balancing.markets(first, traded, terms.window_seconds))
 
     def tree(self, operator: Address, fee_accounts: Mapping[str, int]) -> Tree:
         """Return the tree whose nodes `operator` runs, with the account of each by name."""
@@ -279,11 +346,13 @@ def read_community(path: Path) -> Community:
     if len(set(names)) != len(names):
         raise CommunityRefused(f"{path}: two members have one name (a node is a member, too)")
     hung = {utility.node, *(home.node for home in community.homes), *(node.parent for node in community.nodes)}
+    hung |= {agent.node for agent in community.balancing.agents}
     hung |= {tariff.node for tariff in community.demo.tariffs}
     if unknown := sorted(hung - {None, *nodes}, key=str):
         raise CommunityRefused(f"{path}: there is no node called {', '.join(map(str, unknown))}")
     try:
         community.markets()
+        community.balancing.settings(community.numbers())
         trees = list(_trees_of_the_day(community.tree(Address(bytes(20)), dict.fromkeys(nodes, 1)), community))
     except ValueError as error:
         raise CommunityRefused(f"{path}: {error}") from error

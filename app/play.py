@@ -11,14 +11,14 @@ from exchange.agents import Alternative, supply, take_up
 from exchange.effects.desk import Desk
 from exchange.order import SignedOrder
 from exchange.units import MicroPerKwh, Wh
-from identity.signature import sign
+from identity.signature import address_of, sign
 
 
 def write_member_keys(folder: Path, founded: Founded) -> None:
     """Write the key of every made-up member to its own file, for `examples/place_order.py` and the like."""
     folder.mkdir(exist_ok=True)
     for member in founded.members:
-        if member.assets:
+        if member.assets and member.holder == address_of(member_key(member.name)):
             path = folder / f"{member.name}.key"
             path.touch(mode=0o600)
             path.write_text("0x" + member_key(member.name).hex() + "\n")
