@@ -137,3 +137,8 @@ def signed(asset: Address, side, terms: Terms, energy: int, limit: int, by: Acto
 def charge(stored: int = 5_000, least: int = 1_000, at: int = START, serial: int = 1) -> StateOfCharge:
     """Return how full the battery says it is."""
     return StateOfCharge(asset=BATTERY, at=at, stored=Wh(stored), least=Wh(least), serial=serial)
+
+
+def founding() -> list[ParametersSet]:
+    """Return what the journal of the street that balances begins with."""
+    return [ParametersSet(parameters=PARAMETERS, at=0)]
