@@ -45,6 +45,13 @@ _AUTHORITY = (
     "mandate-of-earlier-owner",
     "ownership-ended",
 )
+_BALANCING = (
+    "rate-above-certified",
+    "not-a-balancing-agent",
+    "session-not-cleared",
+    "beyond-headroom",
+    "no-state-of-charge",
+)
 _ORDER = (
     *_AUTHORITY,
     "malformed-order",
@@ -57,6 +64,7 @@ _ORDER = (
     "no-forecast",
     "beyond-forecast",
     "preferences-unknown",
+    *_BALANCING,
     "own-crossing",
     "short-of-collateral",
     "order-cancelled",
@@ -77,6 +85,8 @@ _FORECAST = (
     "forecast-overtaken",
     "not-the-sequencer",
 )
+_OFFER = ("no-balancing-here", "rate-not-exact")
+_CHARGE = (*_AUTHORITY, "malformed-order", "charge-out-of-bounds", "charge-overtaken", "not-the-sequencer")
 _CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "not-the-sequencer", *_INPUT)
 _SUBJECT = ("malformed-address", "malformed-did", "unknown-network", *_INPUT)
 _PROOF = ("session-not-cleared", "not-settled-yet", "book-unsound", *_INPUT)
@@ -94,6 +104,11 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/sessions/{session}/book": ("unknown-session", "session-not-cleared", *_READ, *_INPUT, *_JOURNAL),
     "GET /v1/trades": ("unknown-session", *_READ, *_PAGE, *_JOURNAL),
     "GET /v1/trades/{leaf}": ("unknown-trade", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/balancing": _JOURNAL,
+    "POST /v1/balancing/offers": (*_ORDER, *_OFFER, *_INPUT, *_JOURNAL),
+    "POST /v1/balancing/offers/typed-data": ("malformed-order", *_OFFER, *_INPUT, *_JOURNAL),
+    "POST /v1/balancing/charges": (*_CHARGE, *_INPUT, *_JOURNAL),
+    "POST /v1/balancing/charges/typed-data": ("malformed-order", *_INPUT, *_JOURNAL),
     "GET /v1/nodes": _JOURNAL,
     "GET /v1/nodes/{number}/terms": ("unknown-node", *_INPUT, *_JOURNAL),
     "POST /v1/nodes/{number}/terms": (*_TERMS, *_INPUT, *_JOURNAL),
