@@ -120,7 +120,8 @@ class ProcuringAgent(_Model):
 class Balancing(_Model):
     """The balancing market: the seed's settings under their names, ratios in parts per million.
 
-    Its gate opens once everything else is cleared, and closes `lead_seconds` before delivery starts.
+    Its gate opens once everything else is cleared, and closes `lead_seconds` before delivery starts. What nodes procure
+    is paid from their accounts, each of which begins with `deposit_cents`.
     """
 
     enable_balancing_market: bool = ENABLE_BALANCING_MARKET
@@ -130,6 +131,7 @@ class Balancing(_Model):
     balancing_flexible_loads_support: bool = BALANCING_FLEXIBLE_LOADS_SUPPORT
     free_balancing_rates: bool = FREE_BALANCING_RATES
     lead_seconds: int = Field(default=60, ge=0, le=_MOST_SECONDS)
+    deposit_cents: int = Field(default=0, ge=0, le=_MOST_CENTS)
     agents: tuple[ProcuringAgent, ...] = Field(default=(), strict=False)
 
     def settings(self, numbers: Mapping[str, int]) -> BalancingSettings:

@@ -22,7 +22,7 @@ from app.demo_figures import LimitCost, NodeDay, cost_of_limits, nodes_of_the_da
 from app.demo_forgery import forged
 from app.demo_registry import NEWCOMER, LateOrder, RegistryStory
 from app.demo_tariffs import Change, changes_of_the_day
-from app.founding import Founded, Keys, Member, found, member_key
+from app.founding import NEED, Founded, Keys, Member, found, member_key
 from app.registering import Registering
 from app.server import Serving, create_app
 from app.wiring import House, Places, build, keeper_of
@@ -148,7 +148,7 @@ class Demo:
         )
         self._late: LateOrder | None = None
         self._sent = 0
-        self._residents = {member.name: [(0, member)] for member in founded.members if member.assets}
+        self._residents = {member.name: [(0, member)] for member in founded.members if member.assets.keys() - {NEED}}
         """Who lives where from which delivery period on."""
         self._changes = list(changes_of_the_day(community, founded.parameters, profiles.starts))
         self._outside = Outside(

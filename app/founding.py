@@ -395,6 +395,8 @@ def _deposits(
     """Yield, as recipient and input, what mints test euro and deposits them for every member."""
     cents = {home.name: home.deposit_cents for home in community.homes}
     cents[community.utility.name] = community.utility.deposit_cents
+    if community.balancing.enable_balancing_market:
+        cents |= dict.fromkeys(community.numbers(), community.balancing.deposit_cents)
     total = sum(cents.values()) * UNITS_PER_CENT
     yield deployment.token, escrow_token.mint(address_of(keys.admin), total)
     yield deployment.token, escrow_token.approve(Address(deployment.settlement), total)
