@@ -141,10 +141,8 @@ def worked(mechanism: Mechanism, tree: Tree) -> tuple[Outcome, dict[str, int]]:
             valid_until=START,
             salt=0,
         )
-        if len(tree.nodes) == 1 or account == accounts["utility"]:
-            node = ROOT
-        else:
-            node = NORTH if name in "BF" else SOUTH
+        at_the_root = len(tree.nodes) == 1 or account == accounts["utility"]
+        node = ROOT if at_the_root else NORTH if name in "BF" else SOUTH
         book.append(standing(order, sequence, account, "", node))
     outcome = Outcome(mechanism, accounts["utility"])
     outcome.add(market, tree, book)

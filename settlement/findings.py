@@ -11,7 +11,7 @@ CODES = {
     "parameters-hash": "the parameters are not the ones that were committed",
     "parameters-changed": "the rules of the founding are not the same in all books",
     "rules-changed": "changes of the rules are left out, or hold for a session whose gate was open before",
-    "terms-change": "a change of a node's fee and limits was not its grid operator's, is out of turn, or told in two ways",
+    "terms-change": "a change of a node's terms was not its grid operator's to make, out of turn, or told in two ways",
     "order-digest": "the name of an order is not the digest of what it says",
     "order-signature": "an order was not signed by the one said to have signed it",
     "order-twice": "an order stands in the books twice",
