@@ -11,6 +11,7 @@ from exchange.delivery import Market, SessionKey
 from exchange.documents import event_from_document, event_to_document
 from exchange.errors import OrderMalformed, SessionNotCleared
 from exchange.events import (
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
@@ -58,6 +59,11 @@ class Book:
     def market(self) -> Market:
         """The product that was traded."""
         return self.rules.market_of(self.key.market)
+
+    @property
+    def forecasts(self) -> tuple[ForecastSet, ...]:
+        """The forecasts that its orders were held to, in the order they were taken."""
+        return self.cleared.forecasts
 
     @property
     def gate_opening(self) -> int:

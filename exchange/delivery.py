@@ -117,6 +117,11 @@ class Market:
         """Return the first instant at which the session is cleared: proposals of others have been waited for."""
         return self.gate_closure(delivery_start) + self.matching
 
+    def opens_after(self, instant: int) -> int:
+        """Return the delivery start whose gate is the first to open after `instant`."""
+        start = instant + self.opening + 1
+        return start + -start % self.period
+
     def ticks_until(self, delivery_start: int, now: int) -> Iterator[int]:
         """Yield the instants within the gate, up to `now`, at which the orders that stand are matched."""
         yield from self._ticks(delivery_start, now + 1)

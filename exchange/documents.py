@@ -19,6 +19,7 @@ from exchange.delivery import Product
 from exchange.errors import OrderMalformed
 from exchange.events import (
     Event,
+    ForecastSet,
     GateClosed,
     NodeTermsSet,
     OrderAccepted,
@@ -29,6 +30,7 @@ from exchange.events import (
     TickCleared,
 )
 from exchange.fields import Document, Fields, hexed, raw_bytes
+from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import from_document as parameters_from_document
 from exchange.receipt import Receipt
@@ -69,6 +71,16 @@ def event_to_document(event: Event) -> Document:
                 "signer": hexed(event.signer),
                 "at": event.at,
             }
+        case ForecastSet():
+            return {
+                "event": "forecast-set",
+                "digest": hexed(event.digest),
+                **forecast_to_document(event.forecast, event.signature),
+                "signer": hexed(event.signer),
+                "account": event.account,
+                "sequence": event.sequence,
+                "at": event.at,
+            }
         case OrderAccepted():
             return {
                 "event": "order-accepted",
@@ -103,7 +115,8 @@ def event_to_document(event: Event) -> Document:
         case GateClosed():
             return {"event": "gate-closed", "session": event.session.number, "at": event.at}
         case SessionCleared():
-            return {
+            held_to = [event_to_document(forecast) for forecast in event.forecasts]
+            return ({"forecasts": held_to} if held_to else {}) | {
                 "event": "session-cleared",
                 "session": event.session.number,
                 "clearing": clearing_to_document(event.clearing),
@@ -135,6 +148,16 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 terms=fields.terms(),
                 signature=fields.raw("signature", 64),
                 signer=fields.raw("signer", 20),
+                at=fields.whole("at"),
+            )
+        case "forecast-set":
+            event = ForecastSet(
+                digest=fields.raw("digest", 32),
+                forecast=fields.forecast(),
+                signature=fields.raw("signature", 64),
+                signer=fields.raw("signer", 20),
+                account=fields.whole("account"),
+                sequence=fields.whole("sequence"),
                 at=fields.whole("at"),
             )
         case "order-accepted":
@@ -177,12 +200,33 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 parameters=fields.raw("parameters", 32),
                 at=fields.whole("at"),
                 turn=fields.whole("turn"),
+                forecasts=tuple(map(_forecast_set, fields.some("forecasts"))),
             )
         case "session-settled":
             event = SessionSettled(session=fields.session("session"), at=fields.whole("at"))
         case _:
             raise OrderMalformed(f"no event is called {kind!r}")
     fields.finish()
+    return event
+
+
+def forecast_to_document(forecast: Forecast, signature: bytes) -> Document:
+    """Return a signed forecast as plain values, as it is posted."""
+    return {
+        "asset": hexed(forecast.asset),
+        "start": forecast.start,
+        "seconds": forecast.seconds,
+        "consumption_wh": forecast.consumption,
+        "production_wh": forecast.production,
+        "serial": forecast.serial,
+        "signature": hexed(signature),
+    }
+
+
+def _forecast_set(document: Mapping[str, Any]) -> ForecastSet:
+    event = event_from_document(document)
+    if not isinstance(event, ForecastSet):
+        raise OrderMalformed("forecasts are a list of forecasts")
     return event
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
+from exchange.forecast import Forecast
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
@@ -22,12 +23,25 @@ class ParametersSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTermsSet:
-    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens from `at` on."""
+    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens after `at`."""
 
     digest: bytes
     terms: NodeTerms
     signature: bytes
     signer: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSet:
+    """An asset's forecast was taken: orders are held to it from the one with the number `sequence` on."""
+
+    digest: bytes
+    forecast: Forecast
+    signature: bytes
+    signer: bytes
+    account: int
+    sequence: int
     at: int
 
 
@@ -89,7 +103,7 @@ class SessionCleared:
     """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason.
 
     `clearing` is all that was made of the session, its ticks included; `turn` counts the clearings of the whole
-    exchange before this one, ticks included.
+    exchange before this one, ticks included. `forecasts` are those that its orders were held to, where they were.
     """
 
     session: SessionKey
@@ -98,6 +112,7 @@ class SessionCleared:
     parameters: bytes
     at: int
     turn: int = 0
+    forecasts: tuple[ForecastSet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +126,7 @@ class SessionSettled:
 Event = (
     ParametersSet
     | NodeTermsSet
+    | ForecastSet
     | OrderAccepted
     | OrderCancelled
     | TickCleared

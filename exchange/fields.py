@@ -5,10 +5,12 @@ from typing import Any
 
 from exchange.delivery import SessionKey
 from exchange.errors import OrderMalformed
+from exchange.forecast import Forecast
 from exchange.preferences import Preferences, from_document
 from exchange.terms import NodeTerms
 from exchange.tree import Fee
 from exchange.units import MicroPerKwh, Wh
+from identity.address import Address
 from identity.claim_data import EnergyType
 
 Document = dict[str, Any]
@@ -84,6 +86,29 @@ class Fields:
             )
         except ValueError as error:
             raise OrderMalformed(str(error)) from error
+
+    def forecast(self) -> Forecast:
+        """Take the fields of a forecast."""
+        try:
+            return Forecast(
+                asset=Address(self.raw("asset", 20)),
+                start=self.whole("start"),
+                seconds=self.whole("seconds"),
+                consumption=Wh(self.whole("consumption_wh")),
+                production=Wh(self.whole("production_wh")),
+                serial=self.whole("serial"),
+            )
+        except ValueError as error:
+            raise OrderMalformed(str(error)) from error
+
+    def some(self, name: str) -> list[dict[str, Any]]:
+        """Take a list of objects that is left out where there are none."""
+        if name not in self._rest:
+            return []
+        some = self.mappings(name)
+        if not some:
+            raise OrderMalformed(f"{name} is left out where there are none")
+        return some
 
     def limit(self, name: str) -> Wh | None:
         """Take a limit of a node; none is no bound."""

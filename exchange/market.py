@@ -7,12 +7,12 @@ through it gives the same state again.
 
 from bisect import insort
 from collections.abc import Callable
-from typing import TypedDict
 
 from exchange.admission import admit, check_gate, check_market
 from exchange.crossings import Crossings
 from exchange.delivery import SessionKey
 from exchange.errors import (
+    ForecastsNotTaken,
     GateClosed,
     OrderCancelledBefore,
     OrderFilled,
@@ -23,6 +23,7 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
@@ -34,10 +35,13 @@ from exchange.events import (
 from exchange.events import (
     GateClosed as GateClosedEvent,
 )
+from exchange.forecast import Forecast
+from exchange.forecasts import Forecasts
 from exchange.held_session import Session, SessionForgotten, Summary
 from exchange.order import Order, SignedOrder, cancellation_digest
 from exchange.own_orders import Home, OwnOrders
 from exchange.parameters import Parameters
+from exchange.positions import Positions
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
 from exchange.rulebook import Rulebook
@@ -45,22 +49,13 @@ from exchange.session import SessionState, Step, after, follows
 from exchange.session_clearing import clear_closed, clear_tick
 from exchange.terms import NodeTerms
 from exchange.units import Nano, Wh
-from identity.address import to_text
 from identity.claim_data import EnergyType
-from identity.errors import NotTheGridOperator
-from identity.registry import Registry, Standing
+from identity.registry import Registry
 from identity.signature import recover
 
-
-class _KnownBy(TypedDict, total=False):
-    """What an order is known by beyond its asset and account."""
-
-    holder: bytes
-    energy_type: EnergyType
-
-
 _KEPT_SECONDS = 32 * 86_400
-"""How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
+"""How long after its delivery began it is kept what crossed boundaries and what assets are to deliver: no session is
+cleared so late."""
 
 
 class Market:
@@ -85,6 +80,8 @@ class Market:
         self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
         self._uncleared: dict[SessionKey, None] = {}
         self._crossings = Crossings({}, 1)
+        self.positions = Positions({}, 1)
+        self.forecasts = Forecasts({}, 1)
         self._tick_due: dict[SessionKey, int] = {}  # of open sessions in which something was ordered since the last
         self.latest_tick = 0  # nothing is decided as of an earlier instant, should the clock be set back
         self._turn = 0  # how many clearings there were, ticks included
@@ -146,8 +143,9 @@ class Market:
         return Nano(self._reserved.get(account, 0))
 
     def due(self, now: int) -> list[Session]:
-        """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order."""
-        return [self.sessions[key] for key in sorted(self._uncleared) if self.gate_closure(key) <= now]
+        """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order of closure."""
+        due = sorted((closure, key) for key in self._uncleared if (closure := self.gate_closure(key)) <= now)
+        return [self.sessions[key] for _, key in due]
 
     def ticks_due(self, now: int) -> list[SessionKey]:
         """Return the sessions in which orders are to be matched by `now` before anything else is decided, in order.
@@ -193,11 +191,14 @@ class Market:
                 raise OrderCancelledBefore(digest)
         elif key in self.forgotten:
             raise GateClosed(self.gate_closure(key))
+        if self.parameters.forecast_caps:
+            self.forecasts.check(order, self.positions)
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
         if order.most_it_can_cost > free:
             raise ShortOfCollateral(order.most_it_can_cost, free)
+        known_by = self.parameters.preferences  # what the preferences of others are held against
         return OrderAccepted(
             digest=digest,
             signed=signed,
@@ -206,15 +207,9 @@ class Market:
             account=account,
             asset=standing.asset.number,
             free=free,
-            **self._known_by(order, standing, registry),
+            holder=standing.account.holder if known_by else b"",
+            energy_type=registry.energy_type(order.asset, self.gate_closure(key)) if known_by else EnergyType.NONE,
         )
-
-    def _known_by(self, order: Order, standing: Standing, registry: Registry) -> _KnownBy:
-        """Return what the preferences of others are held against, where there can be any."""
-        if not self.parameters.preferences:
-            return {}
-        energy_type = registry.energy_type(order.asset, self.gate_closure(order.session))
-        return {"holder": standing.account.holder, "energy_type": energy_type}
 
     def cancel(self, digest: bytes, signature: bytes, *, registry: Registry, now: int) -> OrderCancelled | None:
         """Decide on a signed cancellation; nothing is to be done for an order that is cancelled already."""
@@ -264,19 +259,33 @@ class Market:
             parameters=self.rulebook.hash(key),
             at=now,
             turn=self._turn,
+            forecasts=self._held_to(session),
+        )
+
+    def set_forecast(self, forecast: Forecast, signature: bytes, *, registry: Registry, now: int) -> ForecastSet | None:
+        """Decide on a signed forecast; nothing is to be done for one that was taken before."""
+        if not self.parameters.forecast_caps:
+            raise ForecastsNotTaken
+        digest = forecast.digest(self._separator)
+        signer = recover(digest, signature)
+        if self.forecasts.held(digest) is not None:
+            return None
+        standing = registry.judge(forecast.asset, signer, forecast.epoch, now)
+        self.forecasts.must_follow(forecast, now)
+        return ForecastSet(
+            digest=digest,
+            forecast=forecast,
+            signature=signature,
+            signer=signer,
+            account=standing.account.number,
+            sequence=self.next_sequence,
+            at=now,
         )
 
     def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
         """Decide on a signed change of a node's fee and limits; nothing is to be done for one that was taken before."""
-        digest = terms.digest(self._separator)
-        signer = recover(digest, signature)
-        if self.rulebook.held(digest) is not None:
-            return None
-        self.rulebook.must_follow(terms)
-        registry.must_operate(signer, terms.node, now)
-        if signer != self.parameters.tree[terms.node].operator:
-            raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
-        return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
+        at = max(now, self._opened_last())
+        return self.rulebook.change(terms, signature, separator=self._separator, registry=registry, now=at)
 
     # The fold
 
@@ -287,8 +296,12 @@ class Market:
                 self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
                 self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
+                self.positions = Positions(event.parameters.calendar, event.parameters.slot)
+                self.forecasts = Forecasts(event.parameters.calendar, event.parameters.slot)
             case NodeTermsSet():
                 self.rulebook.set(event)
+            case ForecastSet():
+                self.forecasts.set(event)
             case OrderAccepted():
                 self._accept(event)
             case OrderCancelled():
@@ -300,6 +313,8 @@ class Market:
                 order = accepted.signed.order
                 self._take_away(accepted)
                 self._reserve(accepted.account, -order.can_cost(session.left(event.digest)))
+                if self.parameters.forecast_caps:
+                    self.forecasts.reduce(order, to=Wh(session.used.get(event.digest, 0)))
             case TickCleared():
                 session = self.sessions[event.session]
                 for accepted in session.tick(event):
@@ -371,6 +386,8 @@ class Market:
             own = self._own_orders[session.key, event.account] = OwnOrders()
         own.add(order, event.digest, self._home(order))
         self._reserve(event.account, order.most_it_can_cost)
+        if self.parameters.forecast_caps:
+            self.forecasts.add(order)
         self.next_sequence = event.receipt.sequence + 1
         if key not in self._tick_due:
             market = self.parameters.market_of(key.market)
@@ -393,15 +410,37 @@ class Market:
         del self._uncleared[event.session]
         self._crossings.note(event.session, event.clearing)
         self._crossings.forget(event.at - _KEPT_SECONDS)
+        self.positions.note(event.session, session.orders, event.clearing)
+        self.positions.forget(event.at - _KEPT_SECONDS)
+        self.forecasts.forget(event.at - _KEPT_SECONDS)
         self._turn += 1
         for accepted in session.took_part():  # of one that was taken back, what was matched before is still reserved
             order, taken_back = accepted.signed.order, accepted.digest in session.cancelled
             still = Wh(session.used[accepted.digest]) if taken_back else order.energy
             self._reserve(accepted.account, -order.can_cost(still))
+            if self.parameters.forecast_caps:
+                self.forecasts.remove(order, still)
         for account, cost in session.costs().items():
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
             self._own_orders.pop((event.session, account), None)
+
+    def _held_to(self, session: Session) -> tuple[ForecastSet, ...]:
+        """Return the forecasts that the orders of a session were held to, if any."""
+        if not self.parameters.forecast_caps:
+            return ()
+        orders = session.orders.values()
+        return self.forecasts.behind(
+            session.key, [(accepted.signed.order.asset, accepted.receipt.sequence) for accepted in orders]
+        )
+
+    def _opened_last(self) -> int:
+        """Return the last instant at which rules became those of a session: what is changed is changed after it.
+
+        That is in the past, unless the clock was set back.
+        """
+        openings = [self.parameters.market_of(key.market).gate_opening(key.delivery_start) for key in self.sessions]
+        return max([*openings, *(change.at for change in self.rulebook.changes[-1:])], default=0)
 
     def _home(self, order: Order) -> Home:
         return self.parameters.node_of(order.asset), self.parameters.home_of(order.asset)

@@ -13,6 +13,7 @@ from exchange.documents import hexed
 from settlement.audit_chain import Replay, check_settled
 from settlement.audit_changes import check_changes
 from settlement.audit_clearing import check_clearing, entries_of
+from settlement.audit_forecasts import check_forecasts
 from settlement.audit_orders import check_collateral, check_orders, signers_of
 from settlement.audit_ticks import check_ticks
 from settlement.authority import Authority
@@ -52,6 +53,7 @@ def _audit(
     settled, markets = chain.settled(), chain.markets()
     boundaries = boundaries_of(books)
     yield from check_changes(books, authority)
+    yield from check_forecasts(books, authority)
     for index, book in enumerate(books):
         if index and book.key == books[index - 1].key:
             yield Finding("book-twice", book.key, "", "there is another book of this session")
@@ -90,7 +92,8 @@ def _check_sequence(books: Sequence[Book], elsewhere: Collection[int], *, whole:
     for number, times in sorted(given.items()):
         if times > 1:
             yield Finding("sequence-order", None, str(number), f"number {number} was given to {times} orders")
-    turns = Counter(entry.turn for book in books for entry in (*book.ticks, book.cleared))
+    turns = Counter(book.cleared.turn for book in books)
+    turns.update(tick.turn for book in books for tick in book.ticks)
     for turn, times in sorted(turns.items()):
         if times > 1:  # in their turn, limits of nodes were used up
             yield Finding("sequence-order", None, str(turn), f"{times} clearings are said to have been number {turn}")

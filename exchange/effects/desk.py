@@ -36,6 +36,8 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
+    ForecastSet,
+    NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
@@ -43,6 +45,7 @@ from exchange.events import (
     SessionSettled,
     TickCleared,
 )
+from exchange.forecast import Forecast
 from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
@@ -50,8 +53,9 @@ from exchange.parameters import Parameters, difference
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
+from exchange.terms import NodeTerms
 from exchange.units import Nano
-from identity.address import to_text
+from identity.address import Address, to_text
 from identity.errors import IdentityRefused
 from identity.registry import Registry
 from identity.signature import Signer
@@ -192,6 +196,48 @@ class Desk:
         await asyncio.wrap_future(durable)
         return cancellation
 
+    # Rules
+
+    def set_terms(self, terms: NodeTerms, signature: bytes) -> tuple[NodeTermsSet, bool]:
+        """Change a node's terms as its grid operator signed it; says whether that is new.
+
+        Refuses as the market does: unknown node, terms out of turn or out of bounds, bad signature, no grid operator.
+        """
+        with self._clearings.none_due(self.clock) as now:
+            self._refuse_unless_writing()
+            event = self._market.set_terms(terms, signature, registry=self._registry(), now=now)
+            durable = self._carry_out([] if event is None else [event])
+            change = self._market.rulebook.held(terms.digest(self._market.separator))
+        durable.result()
+        assert change is not None, "what was taken is held"
+        return change, event is not None
+
+    # Forecasts
+
+    def set_forecasts(self, given: Sequence[tuple[Forecast, bytes]]) -> list[tuple[ForecastSet, bool] | Exception]:
+        """Decide on signed forecasts, one after the other; answer each with whether it is new, or why it is refused.
+
+        Raises `JournalBroken` for all of them.
+        """
+        results: list[tuple[ForecastSet, bool] | Exception] = []
+        with self._clearings.none_due(self.clock) as now:
+            self._refuse_unless_writing()
+            registry, market = self._registry(), self._market
+            for forecast, signature in given:
+                try:
+                    event = market.set_forecast(forecast, signature, registry=registry, now=now)
+                except (ExchangeRefused, IdentityRefused) as refusal:
+                    results.append(refusal)
+                    continue
+                if event is not None:
+                    self._apply(event)
+                held = market.forecasts.held(forecast.digest(market.separator))
+                assert held is not None, "what was taken is held"
+                results.append((held, event is not None))
+            durable = self._write()
+        durable.result()
+        return results
+
     # Sessions
 
     def tick(self, now: int) -> list[TickCleared]:
@@ -241,6 +287,11 @@ class Desk:
     def book(self, key: SessionKey) -> Book:
         """Return the published book of a cleared session; refuses an unknown session and one not cleared yet."""
         return self.look(lambda market, _: book_of(market.session(key), market.rulebook))
+
+    def account_of(self, asset: Address) -> int | None:
+        """Return the account that an asset is enrolled under, or was last; none if it never was."""
+        enrolled = self._registry().assets.get(asset)
+        return None if enrolled is None else enrolled.account
 
     @property
     def archive(self) -> Archive | None:

@@ -122,8 +122,8 @@ def a_change_in_a_session_that_was_open(books):
 
 
 def a_change_dated_back(books):
-    """At the instant of the first gate opening it would have held for the first session, too."""
-    dated = replace(FIRST_CHANGE, at=FIRST - OPENING)
+    """Before the second of the first gate opening it would have held for the first session, too."""
+    dated = replace(FIRST_CHANGE, at=FIRST - OPENING - 1)
     return [books[0], under(books[1], dated), under(books[2], dated, SECOND_CHANGE)]
 
 
