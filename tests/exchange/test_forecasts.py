@@ -64,10 +64,21 @@ class ForecastDay(Day):
 
     def foresee(self, given, now=EARLY, by=None):
         """Hand a forecast in; return its event, or none where it is held."""
-        event = self.market.set_forecast(given, signature(given, by), registry=self.registry, now=now)
+        event = self.decide(given, signature(given, by), now)
         if event is not None:
             self.happen(event)
         return event
+
+    def decide(self, given, signed, now=EARLY):
+        market = self.market
+        return market.forecasts.decide(
+            given,
+            signed,
+            separator=SEPARATOR,
+            registry=self.registry,
+            sequence=market.next_sequence,
+            now=now,
+        )
 
     def bid(self, energy, terms=SPOT, start=START, salt=1, asset=KITCHEN, side=Side.BID, before=1):
         """Have an order come shortly before its gate closes; return why it was refused."""
@@ -174,7 +185,7 @@ def test_a_delegate_forecasts_and_a_stranger_does_not(day):
     with pytest.raises(NotAuthorised):
         day.foresee(forecast(serial=2), by=STRANGER)
     with pytest.raises(BadSignature):
-        day.market.set_forecast(forecast(serial=3), bytes(64), registry=day.registry, now=EARLY)
+        day.decide(forecast(serial=3), bytes(64))
 
 
 def test_voiding_everything_signed_voids_forecasts_to_come_too(day):
