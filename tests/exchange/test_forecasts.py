@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from exchange.canonical import canonical, event_of
 from exchange.clearing import NOTHING_CLEARED
+from exchange.delivery import Mechanism
 from exchange.documents import event_from_document, event_to_document
 from exchange.effects.typed_data import forecast_typed_data
 from exchange.errors import (
@@ -272,3 +273,23 @@ def test_forecasts_of_long_ago_are_forgotten(day):
     assert day.market.forecasts.in_force(KITCHEN, 0, START + 7_200) == []
     assert day.market.forecasts.held(forecast(consumption=400).digest(SEPARATOR)) is None
     assert len(day.market.forecasts.in_force(FLAT, 0, START + 7_200)) == 1
+
+
+def test_what_a_tick_has_matched_counts_also_when_the_rest_is_taken_back():
+    ticking = replace(SPOT, mechanism=Mechanism.PAY_AS_BID, tick=60)
+    day = ForecastDay(replace(BOUND, markets=(ticking, INTRADAY, DAY_AHEAD)))
+    day.foresee(forecast(consumption=400))
+    day.foresee(forecast(PLANT, production=400))
+    assert day.bid(100, before=200) is None
+    assert day.bid(60, before=199, asset=PLANT, side=Side.OFFER) is None
+    now = SPOT.gate_closure(START) - 100
+    (key,) = day.market.ticks_due(now)
+    day.happen(day.market.tick(key, registry=day.registry, now=now))
+    given = neighbourhood.order(KITCHEN, Side.BID, energy=100, limit=200_000)
+    cancelled = day.market.cancel(street.digest_of(given), street.cancellation(given), registry=day.registry, now=now)
+    day.happen(cancelled)
+    assert isinstance(day.bid(41, salt=2, before=50), BeyondForecast)
+    assert day.bid(40, salt=3, before=50) is None
+    day.clear(SPOT.gate_closure(START))
+    assert day.market.positions.of(KITCHEN, START).bought == 60
+    assert day.market.forecasts._open == {}
