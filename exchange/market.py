@@ -12,7 +12,6 @@ from exchange.admission import admit, check_gate, check_market
 from exchange.crossings import Crossings
 from exchange.delivery import SessionKey
 from exchange.errors import (
-    ForecastsNotTaken,
     GateClosed,
     OrderCancelledBefore,
     OrderFilled,
@@ -35,7 +34,6 @@ from exchange.events import (
 from exchange.events import (
     GateClosed as GateClosedEvent,
 )
-from exchange.forecast import Forecast
 from exchange.forecasts import Forecasts
 from exchange.held_session import Session, SessionForgotten, Summary
 from exchange.order import Order, SignedOrder, cancellation_digest
@@ -81,7 +79,7 @@ class Market:
         self._uncleared: dict[SessionKey, None] = {}
         self._crossings = Crossings({}, 1)
         self.positions = Positions({}, 1)
-        self.forecasts = Forecasts({}, 1)
+        self.forecasts = Forecasts({}, 1, bind=False)
         self._tick_due: dict[SessionKey, int] = {}  # of open sessions in which something was ordered since the last
         self.latest_tick = 0  # nothing is decided as of an earlier instant, should the clock be set back
         self._turn = 0  # how many clearings there were, ticks included
@@ -191,8 +189,7 @@ class Market:
                 raise OrderCancelledBefore(digest)
         elif key in self.forgotten:
             raise GateClosed(self.gate_closure(key))
-        if self.parameters.forecast_caps:
-            self.forecasts.check(order, self.positions)
+        self.forecasts.check(order, self.positions)
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
@@ -259,33 +256,14 @@ class Market:
             parameters=self.rulebook.hash(key),
             at=now,
             turn=self._turn,
-            forecasts=self._held_to(session),
-        )
-
-    def set_forecast(self, forecast: Forecast, signature: bytes, *, registry: Registry, now: int) -> ForecastSet | None:
-        """Decide on a signed forecast; nothing is to be done for one that was taken before."""
-        if not self.parameters.forecast_caps:
-            raise ForecastsNotTaken
-        digest = forecast.digest(self._separator)
-        signer = recover(digest, signature)
-        if self.forecasts.held(digest) is not None:
-            return None
-        standing = registry.judge(forecast.asset, signer, forecast.epoch, now)
-        self.forecasts.must_follow(forecast, now)
-        return ForecastSet(
-            digest=digest,
-            forecast=forecast,
-            signature=signature,
-            signer=signer,
-            account=standing.account.number,
-            sequence=self.next_sequence,
-            at=now,
+            forecasts=self.forecasts.behind(session.orders.values()),
         )
 
     def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
         """Decide on a signed change of a node's fee and limits; nothing is to be done for one that was taken before."""
-        at = max(now, self._opened_last())
-        return self.rulebook.change(terms, signature, separator=self._separator, registry=registry, now=at)
+        return self.rulebook.change(
+            terms, signature, separator=self._separator, registry=registry, now=now, begun=self.sessions
+        )
 
     # The fold
 
@@ -295,9 +273,9 @@ class Market:
             case ParametersSet():
                 self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
-                self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
-                self.positions = Positions(event.parameters.calendar, event.parameters.slot)
-                self.forecasts = Forecasts(event.parameters.calendar, event.parameters.slot)
+                calendar, slot = event.parameters.calendar, event.parameters.slot
+                self._crossings, self.positions = Crossings(calendar, slot), Positions(calendar, slot)
+                self.forecasts = Forecasts(calendar, slot, bind=event.parameters.forecast_caps)
             case NodeTermsSet():
                 self.rulebook.set(event)
             case ForecastSet():
@@ -313,8 +291,7 @@ class Market:
                 order = accepted.signed.order
                 self._take_away(accepted)
                 self._reserve(accepted.account, -order.can_cost(session.left(event.digest)))
-                if self.parameters.forecast_caps:
-                    self.forecasts.reduce(order, to=Wh(session.used.get(event.digest, 0)))
+                self.forecasts.reduce(order, to=Wh(session.used.get(event.digest, 0)))
             case TickCleared():
                 session = self.sessions[event.session]
                 for accepted in session.tick(event):
@@ -386,8 +363,7 @@ class Market:
             own = self._own_orders[session.key, event.account] = OwnOrders()
         own.add(order, event.digest, self._home(order))
         self._reserve(event.account, order.most_it_can_cost)
-        if self.parameters.forecast_caps:
-            self.forecasts.add(order)
+        self.forecasts.add(order)
         self.next_sequence = event.receipt.sequence + 1
         if key not in self._tick_due:
             market = self.parameters.market_of(key.market)
@@ -418,29 +394,11 @@ class Market:
             order, taken_back = accepted.signed.order, accepted.digest in session.cancelled
             still = Wh(session.used[accepted.digest]) if taken_back else order.energy
             self._reserve(accepted.account, -order.can_cost(still))
-            if self.parameters.forecast_caps:
-                self.forecasts.remove(order, still)
+            self.forecasts.remove(order, still)
         for account, cost in session.costs().items():
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
             self._own_orders.pop((event.session, account), None)
-
-    def _held_to(self, session: Session) -> tuple[ForecastSet, ...]:
-        """Return the forecasts that the orders of a session were held to, if any."""
-        if not self.parameters.forecast_caps:
-            return ()
-        orders = session.orders.values()
-        return self.forecasts.behind(
-            session.key, [(accepted.signed.order.asset, accepted.receipt.sequence) for accepted in orders]
-        )
-
-    def _opened_last(self) -> int:
-        """Return the last instant at which rules became those of a session: what is changed is changed after it.
-
-        That is in the past, unless the clock was set back.
-        """
-        openings = [self.parameters.market_of(key.market).gate_opening(key.delivery_start) for key in self.sessions]
-        return max([*openings, *(change.at for change in self.rulebook.changes[-1:])], default=0)
 
     def _home(self, order: Order) -> Home:
         return self.parameters.node_of(order.asset), self.parameters.home_of(order.asset)

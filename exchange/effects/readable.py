@@ -48,9 +48,10 @@ def judge_asset(
     was never enrolled, and the refusals of `Reads.judge` where nothing may be read.
     """
     reads.reader(request)
-    enrolled = desk.account_of(asset)
-    if enrolled is None:
+    known = desk.registry().assets.get(asset)
+    if known is None:
         raise NoSuchAsset(to_text(asset))
+    enrolled = known.account
     items = {account: Item((account_scope(account),)) for account in sorted({enrolled, *accounts})}
     shown = {account for account, item in items.items() if reads.may(request, item)}
     if not shown:
