@@ -20,7 +20,15 @@ from contracts.local_evm import LocalEvm
 from exchange.book import Book, book_from_document
 from exchange.documents import event_from_document, hexed
 from exchange.errors import JournalBroken, OrderMalformed
-from exchange.events import Event, NodeTermsSet, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared
+from exchange.events import (
+    Event,
+    NodeTermsSet,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    TickCleared,
+)
 from exchange.parameters import Parameters
 from exchange.rulebook import Rulebook
 from identity.address import Address
@@ -187,6 +195,7 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
     rulebook = Rulebook(parameters)
     orders: dict[object, list[OrderAccepted]] = {}
     cancellations: dict[object, list[OrderCancelled]] = {}
+    ticks: dict[object, list[TickCleared]] = {}
     cleared: list[SessionCleared] = []
     for event in events:
         match event:
@@ -200,6 +209,8 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
                 orders.setdefault(event.signed.order.session, []).append(event)
             case OrderCancelled():
                 cancellations.setdefault(event.session, []).append(event)
+            case TickCleared():
+                ticks.setdefault(event.session, []).append(event)
             case SessionCleared():
                 cleared.append(event)
             case _:
@@ -211,6 +222,7 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
             changes=rulebook.changes_before(event.session),
             orders=tuple(orders.get(event.session, ())),
             cancellations=tuple(cancellations.get(event.session, ())),
+            ticks=tuple(ticks.get(event.session, ())),
             cleared=event,
         )
         for event in cleared

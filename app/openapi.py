@@ -54,6 +54,8 @@ _ORDER = (
     "gate-closed",
     "order-expired",
     "size-out-of-bounds",
+    "no-forecast",
+    "beyond-forecast",
     "preferences-unknown",
     "own-crossing",
     "short-of-collateral",
@@ -66,6 +68,13 @@ _TERMS = (
     "terms-out-of-bounds",
     "bad-signature",
     "not-the-grid-operator",
+    "not-the-sequencer",
+)
+_FORECAST = (
+    *_AUTHORITY,
+    "forecasts-not-taken",
+    "forecast-out-of-bounds",
+    "forecast-overtaken",
     "not-the-sequencer",
 )
 _CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "not-the-sequencer", *_INPUT)
@@ -113,6 +122,11 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/reads": (*_READ, *_INPUT),
     "GET /v1/assets": ("malformed-address", *_INPUT),
     "GET /v1/assets/{asset}": ("no-such-asset", *_SUBJECT),
+    "GET /v1/assets/{asset}/positions": ("no-such-asset", "malformed-address", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/assets/{asset}/forecasts": ("no-such-asset", "malformed-address", *_READ, *_INPUT, *_JOURNAL),
+    "POST /v1/forecasts": (*_FORECAST, *_INPUT, *_JOURNAL),
+    "POST /v1/forecasts/batch": ("not-the-sequencer", *_INPUT, *_JOURNAL),
+    "POST /v1/forecasts/typed-data": (*_INPUT, *_JOURNAL),
     "GET /v1/roles": _INPUT,
     "GET /v1/roles/{name}": ("unknown-role", "malformed-name", *_INPUT),
     "GET /v1/delegations": ("no-such-asset", *_SUBJECT),

@@ -12,6 +12,10 @@ from exchange.events import NodeTermsSet
 from exchange.parameters import Parameters
 from exchange.terms import NodeTerms, under
 from exchange.tree import Node
+from identity.address import to_text
+from identity.errors import NotTheGridOperator
+from identity.registry import Registry
+from identity.signature import recover
 
 
 class Rulebook:
@@ -59,6 +63,23 @@ class Rulebook:
         if number not in self.founding.tree:
             raise UnknownNode(number)
         return self.founding.tree[number]
+
+    def change(
+        self, terms: NodeTerms, signature: bytes, *, separator: bytes, registry: Registry, now: int
+    ) -> NodeTermsSet | None:
+        """Decide on a signed change of a node's terms; nothing is to be done for one that was taken before.
+
+        Refuses what nobody signed, what does not follow (`must_follow`), and who is not the node's grid operator now.
+        """
+        digest = terms.digest(separator)
+        signer = recover(digest, signature)
+        if digest in self._by_digest:
+            return None
+        self.must_follow(terms)
+        registry.must_operate(signer, terms.node, now)
+        if signer != self.founding.tree[terms.node].operator:
+            raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
+        return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
 
     def must_follow(self, terms: NodeTerms) -> None:
         """Refuse terms of a node that is not there, out of turn, or that these rules cannot have."""

@@ -193,6 +193,8 @@ def _check_trade(proof: TradeProof) -> Iterator[Finding]:
         sentences = []
         if order.digest(separator) != name:
             sentences.append(f"the {what} is not the order that the trade names")
+        if signed.preferences is not None and signed.preferences.hash() != order.preferences:
+            sentences.append(f"the alternatives shown are not those that the {what} is bound to")
         if order.side is not side:
             sentences.append(f"the order given as {what} is none")
         if order.session != proof.place.session:

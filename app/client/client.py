@@ -17,15 +17,17 @@ import httpx2
 from app.client.answers import Acknowledged, Expect, Meta
 from app.client.errors import ProofUnsound, Refused
 from app.client.following import Event, Following
+from app.client.forecast_talks import forecast, hand_in
 from app.client.node_talks import TermsChange, set_terms
 from app.client.talk import Answer, Lost, Patience, Pause, Request, T, Talk
 from app.client.talks import Document, Talks
 from app.clock import WallClock
 from app.on_chain import differences_on_chain
 from contracts.rpc_evm import RpcEvm
+from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
 from exchange.preferences import Preferences
-from identity.address import Address
+from identity.address import Address, to_text
 from settlement.proof import Proof, expected
 
 READ_SECONDS = 45.0
@@ -131,11 +133,21 @@ class MeritClient:
         asset: str | None = None,
         delivery_start: int | None = None,
         salt: int | None = None,
+        market: int | None = None,
     ) -> Order:
-        """Make an order: of the key's first asset, for the next delivery that takes orders, unless said otherwise."""
+        """Make an order: of the key's first asset, for the next delivery that takes orders, unless said otherwise.
+
+        `market` is the number of a product of the calendar; without it, the spot market.
+        """
         return self._hold(
             self._talks.order(
-                side, energy_wh, limit_micro_per_kwh, asset=asset, delivery_start=delivery_start, salt=salt
+                side,
+                energy_wh,
+                limit_micro_per_kwh,
+                asset=asset,
+                delivery_start=delivery_start,
+                salt=salt,
+                market=market,
             )
         )
 
@@ -172,6 +184,37 @@ class MeritClient:
     def statement(self, account: int, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
         """Return an account's statement from `begin` up to `end` (unix seconds), with all its lines."""
         return self._hold(self._talks.statement(account, begin, end))
+
+    def positions(self, asset: Address, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
+        """Return what an asset has bought and sold in each slot from `begin` up to `end`, over all products."""
+        return self._hold(self._talks.get(f"/v1/assets/{to_text(asset)}/positions", {"from": begin, "to": end}))
+
+    def forecast(
+        self,
+        asset: Address,
+        start: int,
+        seconds: int,
+        *,
+        consumption_wh: int = 0,
+        production_wh: int = 0,
+        serial: int | None = None,
+    ) -> Forecast:
+        """Make a forecast of an asset: what it will draw and feed in from `start` on for so many seconds."""
+        return self._hold(
+            forecast(
+                self._talks,
+                asset,
+                start,
+                seconds,
+                consumption_wh=consumption_wh,
+                production_wh=production_wh,
+                serial=serial,
+            )
+        )
+
+    def set_forecasts(self, forecasts: Sequence[Forecast]) -> list[Document | Refused]:
+        """Sign and hand in forecasts; each is answered for itself, in the order given."""
+        return self._hold(hand_in(self._talks, forecasts))
 
     def proof_of_trade(self, leaf: bytes) -> Proof:
         """Fetch the proof of a trade and verify it. Raises `ProofUnsound`."""

@@ -134,29 +134,37 @@ class Talks:
         asset: str | None,
         delivery_start: int | None,
         salt: int | None,
+        market: int | None = None,
     ) -> Talk[Order]:
         """Make an order of the key's own account; what is not given is its first asset, the next delivery, a new salt.
+
+        `market` is the number of the product that is traded; without it, the spot market.
 
         A delegate, whose key holds no account, names the asset and the salt. Raises `ValueError` for values that no
         field can hold.
         """
         meta = (yield from self.meta()) if delivery_start is None else (yield from self.rules())
-        if delivery_start is None and not meta.open_deliveries:
-            raise ClientError("no delivery takes orders now")
-        start = meta.open_deliveries[0] if delivery_start is None else delivery_start
+        product = meta.parameters.spot if market is None else meta.parameters.market_or_none(market)
+        if product is None:
+            raise ClientError(f"there is no market {market} here")
+        start = delivery_start
+        if start is None:
+            taking = meta.open_by_market.get(product.number, ())
+            if not taking:
+                raise ClientError("no delivery takes orders now")
+            start = taking[0]
         account: Document = {}
         if asset is None or salt is None:
-            account = yield from self._own_account(asset)
+            account = yield from self.own_account(asset)
         try:
             identity = parse_address(account["assets"][0]["asset"] if asset is None else asset)
             salt = account["epoch"] << 32 | self._random_bits(32) if salt is None else salt
         except (KeyError, TypeError, IndexError, MalformedAddress) as error:
             raise AnswerMalformed(f"this account cannot be used: {error!r}") from error
-        market = meta.parameters.spot
         return Order(
             asset=identity,
-            market=market.number,
-            product=market.product,
+            market=product.number,
+            product=product.product,
             side=side,
             delivery_start=start,
             energy=Wh(energy_wh),
@@ -261,7 +269,7 @@ class Talks:
         request = Request("GET", path, query or {}, token=(yield from self.token()))
         return document_of((yield from ask(request, self.patience)))
 
-    def _own_account(self, asset: str | None) -> Talk[Document]:
+    def own_account(self, asset: str | None) -> Talk[Document]:
         """Return the account of the key that an asset is enrolled under, or else its first that has any."""
         before = () if self._accounts is None else (self._accounts,)
         for known in (*before, None):  # what was enrolled since is not known yet

@@ -6,6 +6,7 @@ https://eips.ethereum.org/EIPS/eip-712
 from typing import Any
 
 from exchange.documents import hexed
+from exchange.forecast import FORECAST_TYPE, Forecast
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order
 from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
 from exchange.terms import NO_LIMIT, TERMS_TYPE, NodeTerms
@@ -30,6 +31,7 @@ def type_strings() -> dict[str, str]:
         "Receipt": RECEIPT_TYPE,
         "Receipts": RECEIPTS_TYPE,
         "NodeTerms": TERMS_TYPE,
+        "Forecast": FORECAST_TYPE,
     }
 
 
@@ -76,6 +78,19 @@ def terms_typed_data(terms: NodeTerms, domain: Domain) -> Document:
         "serial": str(terms.serial),
     }
     return _payload("NodeTerms", TERMS_TYPE, message, domain)
+
+
+def forecast_typed_data(forecast: Forecast, domain: Domain) -> Document:
+    """Return what a wallet is asked to sign for a forecast."""
+    message = {
+        "asset": to_text(forecast.asset),
+        "start": forecast.start,
+        "seconds": forecast.seconds,
+        "consumptionWh": forecast.consumption,
+        "productionWh": forecast.production,
+        "serial": str(forecast.serial),
+    }
+    return _payload("Forecast", FORECAST_TYPE, message, domain)
 
 
 def _payload(name: str, type_string: str, message: Document, domain: Domain) -> Document:

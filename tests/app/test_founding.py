@@ -106,7 +106,7 @@ def test_every_duty_in_the_registry_is_held_by_one_key(roles, name, role):
 
 def test_the_grid_operator_answers_for_the_markets_number_only(roles, founded):
     claim = roles.claim(address_of(KEYS.grid_operator), NODES[EnergyRole.GRID_OPERATOR])
-    assert unpack_market(claim.data) == founded.parameters.market.number
+    assert unpack_market(claim.data) == founded.parameters.spot.number
 
 
 def test_every_asset_is_certified_for_what_its_home_says_of_it(roles, founded):
@@ -158,16 +158,18 @@ def test_every_member_has_its_account_its_assets_and_its_deposit(contract, found
 
 
 def test_the_market_is_open_on_the_communitys_terms(contract, founded):
-    terms, market = contract.market(COMMUNITY.community.market_id), founded.parameters.market
+    terms, market = contract.market(COMMUNITY.community.market_id), founded.parameters.spot
+    root = founded.parameters.tree.root
     assert (terms.period, terms.lead, terms.window) == (market.period, market.lead, market.window)
-    assert (terms.fee_cap, terms.fee_account, terms.uniform) == (market.fee, market.fee_account, True)
-    assert founded.member("village").account == market.fee_account
+    assert (terms.fee_cap, terms.fee_account, terms.uniform) == (root.fee.constant, root.fee_account, True)
+    assert (terms.tree, root.number) == (market.number, market.number)
+    assert founded.member("village").account == root.fee_account
 
 
 def test_a_market_where_trades_have_rates_of_their_own_promises_no_one_rate(another):
     terms = COMMUNITY.community.model_copy(update={"mechanism": "pay-as-bid"})
     other = found(another, COMMUNITY.model_copy(update={"community": terms}), KEYS)
-    assert other.parameters.market.mechanism is Mechanism.PAY_AS_BID
+    assert other.parameters.spot.mechanism is Mechanism.PAY_AS_BID
     assert not SettlementContract(another, Address(other.deployment.settlement)).market(terms.market_id).uniform
 
 
@@ -213,7 +215,7 @@ DAMAGES = {
     "an asset without an address": lambda document: document["members"][2]["assets"]["load"].update(identity="0x12"),
     "a rule missing": lambda document: document["parameters"].pop("currency"),
     "a rule too many": lambda document: document["parameters"].update(rain=1),
-    "a fee as text": lambda document: document["parameters"]["market"].update(fee_micro_per_kwh="5000"),
+    "a fee as text": lambda document: document["parameters"]["nodes"][0].update(fee_micro_per_kwh="5000"),
     "a contract that is none": lambda document: document["parameters"].update(contract="0x12"),
     "a deployment that is none": lambda document: document.update(deployment=[]),
 }
@@ -250,7 +252,7 @@ def test_a_market_whose_sessions_have_numbers_beyond_2_to_the_53_is_refused_befo
 
 
 def test_every_session_of_the_last_market_has_a_number_that_javascript_holds(another):
-    market = found(another, numbered(31), KEYS).parameters.market
+    market = found(another, numbered(31), KEYS).parameters.spot
     assert market.session((1 << 40) - 1).number < 1 << 53
 
 

@@ -27,7 +27,7 @@ def test_the_utility_stands_in_every_session_whose_gate_is_open(exchange):
     utility = read_community(VILLAGE).utility
     standing = StandingUtility(exchange.house.desk, exchange.founded, utility)
     now = exchange.clock()
-    opened = list(exchange.founded.parameters.market.open_deliveries(now))
+    opened = list(exchange.founded.parameters.spot.open_deliveries(now))
     assert len(opened) > 2
     standing.trade(now)
     assert sessions(exchange) == dict.fromkeys(opened, 2)

@@ -41,7 +41,7 @@ NEXT = LAST + 4 * PERIOD_SECONDS
 
 def order_of(founded: Founded, name: str, kind: str, energy: int, limit: int, *, start: int, salt: int = 7) -> Order:
     """An order of a member's asset ("load", "pv", "sell" or "buy")."""
-    market = founded.parameters.market
+    market = founded.parameters.spot
     return Order(
         asset=founded.member(name).assets[kind].identity,
         market=market.number,

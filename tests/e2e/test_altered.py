@@ -107,11 +107,11 @@ ENTRIES = {
     "a cancellation left out": (dropped("order-cancelled"), "order-root"),
     "the community's name": (field(of("parameters-set"), "parameters", "community", to=str.upper), "parameters-hash"),
     "the fee in the parameters": (
-        field(of("parameters-set"), "parameters", "market", "fee_micro_per_kwh", to=add(1)),
+        field(of("parameters-set"), "parameters", "nodes", 0, "fee_micro_per_kwh", to=add(-1)),
         "trade-fee",
     ),
     "the mechanism in the parameters": (
-        field(of("parameters-set"), "parameters", "market", "mechanism", to=lambda _: "pay_as_bid"),
+        field(of("parameters-set"), "parameters", "markets", 0, "mechanism", to=lambda _: "pay_as_bid"),
         "clearing-trades",
     ),
     "who signs receipts": (
