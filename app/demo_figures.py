@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from exchange.book import Book
 from exchange.clear import clear
 from exchange.clearing import Clearing
-from exchange.market import resting_order
 from exchange.resting import Resting
+from exchange.session_clearing import resting_order
 from exchange.tree import Tree
 from exchange.units import Nano, Wh, amount
 

@@ -2,8 +2,8 @@
 
     python -m examples.compare_mechanisms
 
-Two books: the worked example of docs/clearing.md, and the summer day of the street of examples/street.toml, where
-every home states what energy is worth to it. Each is cleared at one node, and with its members in two communities under a
+Two books: the worked example of docs/clearing.md, and the summer day of the street in examples/street.toml, where every
+home states what energy is worth to it. Each is cleared at one node, and with its members in two communities under a
 feeder, which take fees of their own and let only so much out. Prints the tables of docs/mechanisms.md. It clears and
 adds up, without a chain.
 """
