@@ -100,7 +100,6 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "forecasts-not-taken": (409, "No forecasts are taken here"),
     "forecast-out-of-bounds": (422, "Forecast for other times than are traded"),
     "forecast-overtaken": (409, "A newer forecast is held"),
-    "order-filled": (409, "All of the order is matched"),
     "unknown-order": (404, "No such order"),
     "unknown-session": (404, "No such session"),
     "unknown-trade": (404, "No such trade"),

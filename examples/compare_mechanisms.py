@@ -69,7 +69,7 @@ class Outcome:
     rent: int = 0
     bills: dict[int, int] = field(default_factory=dict)
 
-    def add(self, market: Market, tree: Tree, book: Sequence[Resting]) -> None:
+    def add(self, tree: Tree, book: Sequence[Resting]) -> None:
         """Clear one session and add what came of it.
 
         Welfare is what the buyers would have paid at most, less what the sellers would have taken at least and less the
@@ -142,13 +142,12 @@ def worked(mechanism: Mechanism, tree: Tree) -> tuple[Outcome, dict[str, int]]:
             valid_until=START,
             salt=0,
         )
+        node = NORTH if name in "BF" else SOUTH
         if len(tree.nodes) == 1 or account == accounts["utility"]:
             node = ROOT
-        else:
-            node = NORTH if name in "BF" else SOUTH
         book.append(standing(order, sequence, account, "", node))
     outcome = Outcome(mechanism, accounts["utility"])
-    outcome.add(market, tree, book)
+    outcome.add(tree, book)
     return outcome, accounts
 
 
@@ -188,7 +187,7 @@ def street(mechanism: Mechanism, tree: Tree) -> tuple[Outcome, dict[str, int]]:
     accounts = {utility.name: 1} | {home.name: account for account, home in enumerate(community.homes, 2)}
     outcome = Outcome(mechanism, accounts[utility.name])
     for index in range(len(profiles.starts)):
-        outcome.add(market, tree, of_the_street(community, profiles, tree, market, index))
+        outcome.add(tree, of_the_street(community, profiles, tree, market, index))
     return outcome, accounts
 
 

@@ -92,7 +92,8 @@ def _check_sequence(books: Sequence[Book], elsewhere: Collection[int], *, whole:
     for number, times in sorted(given.items()):
         if times > 1:
             yield Finding("sequence-order", None, str(number), f"number {number} was given to {times} orders")
-    turns = Counter(entry.turn for book in books for entry in (*book.ticks, book.cleared))
+    turns = Counter(book.cleared.turn for book in books)
+    turns.update(tick.turn for book in books for tick in book.ticks)
     for turn, times in sorted(turns.items()):
         if times > 1:  # in their turn, limits of nodes were used up
             yield Finding("sequence-order", None, str(turn), f"{times} clearings are said to have been number {turn}")

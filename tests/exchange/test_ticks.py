@@ -249,8 +249,8 @@ def lived(rules, acts):
             except OrderFilled:
                 continue
         else:
-            make, cents = (bid, cents + 4) if side is Side.BID else (offer, cents - 2)
-            limit = MicroPerKwh(10_000 * cents)
+            make, more = (bid, 4) if side is Side.BID else (offer, -2)
+            limit = MicroPerKwh(10_000 * (cents + more))
             order = make(asset, energy=energy, limit=limit, salt=salt)
             try:
                 trading.take(order, now)
