@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exchange.auction import Column, Columns
-from exchange.clearing import Clearing, Held, NodeResult
+from exchange.clearing import Clearing, Held, NodeResult, OwnUse
 from exchange.congestion import rents
 from exchange.delivery import Mechanism, SessionKey
 from exchange.fee_row import FeeRow
@@ -20,7 +20,7 @@ from exchange.tree import FeeShare, Tree
 from exchange.tree_auction import clear_levels
 from exchange.units import MicroPerKwh, Wh
 
-__all__ = ["Resting", "clear"]
+__all__ = ["Resting", "ToTrade", "clear", "to_trade"]
 
 
 def clear(
@@ -36,15 +36,9 @@ def clear(
     cross at different homes, and should any stand here all the same, the later one lapses. Every order is for this
     session, hangs on a node of the tree and stands here once; anything else is a bug of the caller.
     """
-    orders = sorted(entries, key=lambda resting: resting.arrival)
-    assert all(resting.order.session == session for resting in orders), "every order is for this session"
-    uses, left = own_use(orders)
-    assert len(left) == len(orders), "every order stands in the book once"
-    lapsed = _crossing_their_own([resting for resting in orders if left[resting.digest]], tree)
-    book = [resting for resting in orders if left[resting.digest] and resting.digest not in lapsed]
-    bids = [resting for resting in book if resting.order.side is Side.BID]
-    offers = [resting for resting in book if resting.order.side is Side.OFFER]
-    found = _found(bids, offers, left, tree, mechanism)
+    book = to_trade(entries, session=session, tree=tree)
+    bids, offers = book.bids, book.offers
+    found = _found(bids, offers, book.left, tree, mechanism)
     rows = _Rows(tree, found.prices if mechanism is Mechanism.NETWORK else None)
     trades = [
         Trade(
@@ -63,8 +57,8 @@ def clear(
         low=low,
         high=high,
         trades=tuple(sorted(trades, key=Trade.leaf)),
-        own_uses=tuple(uses),
-        lapsed=tuple(sorted(lapsed)),
+        own_uses=book.own_uses,
+        lapsed=book.lapsed,
         nodes=_nodes(found, bids, offers, tree),
         held=tuple(
             sorted(
@@ -75,6 +69,34 @@ def clear(
                 key=lambda held: (held.order, held.node),
             )
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ToTrade:
+    """What is to be traded once own energy is allocated: the orders of each side, and what is left of each (Wh)."""
+
+    bids: Sequence[Resting]
+    offers: Sequence[Resting]
+    left: Mapping[bytes, Wh]
+    own_uses: tuple[OwnUse, ...]
+    lapsed: tuple[bytes, ...]
+
+
+def to_trade(entries: Iterable[Resting], *, session: SessionKey, tree: Tree) -> ToTrade:
+    """Allocate own energy and let those lapse that cross an earlier order of their account; in the order they came."""
+    orders = sorted(entries, key=lambda resting: resting.arrival)
+    assert all(resting.order.session == session for resting in orders), "every order is for this session"
+    uses, left = own_use(orders)
+    assert len(left) == len(orders), "every order stands in the book once"
+    lapsed = _crossing_their_own([resting for resting in orders if left[resting.digest]], tree)
+    book = [resting for resting in orders if left[resting.digest] and resting.digest not in lapsed]
+    return ToTrade(
+        bids=[resting for resting in book if resting.order.side is Side.BID],
+        offers=[resting for resting in book if resting.order.side is Side.OFFER],
+        left=left,
+        own_uses=tuple(uses),
+        lapsed=tuple(sorted(lapsed)),
     )
 
 

@@ -9,6 +9,7 @@ from bisect import insort
 from collections.abc import Callable
 
 from exchange.admission import admit, check_gate, check_market
+from exchange.anonymous import NO_BLIND
 from exchange.crossings import Crossings
 from exchange.delivery import SessionKey
 from exchange.errors import (
@@ -26,6 +27,7 @@ from exchange.events import (
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
+    ProposalTaken,
     SessionCleared,
     SessionSettled,
     TickCleared,
@@ -74,10 +76,10 @@ class Market:
         self._reserved: dict[int, int] = {}
         self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
         self._uncleared: dict[SessionKey, None] = {}
-        self._crossings = Crossings({}, 1)
+        self.crossings = Crossings({}, 1)
         self._tick_due: dict[SessionKey, int] = {}  # of open sessions in which something was ordered since the last
         self.latest_tick = 0  # nothing is decided as of an earlier instant, should the clock be set back
-        self._turn = 0  # how many clearings there were, ticks included
+        self.turn = 0  # how many clearings there were, ticks included
 
     @property
     def rulebook(self) -> Rulebook:
@@ -136,8 +138,21 @@ class Market:
         return Nano(self._reserved.get(account, 0))
 
     def due(self, now: int) -> list[Session]:
-        """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order."""
-        return [self.sessions[key] for key in sorted(self._uncleared) if self.gate_closure(key) <= now]
+        """Return the sessions that are to be cleared by `now` and are not yet, in order."""
+        calendar = self.parameters.calendar
+        return [
+            self.sessions[key]
+            for key in sorted(self._uncleared)
+            if calendar[key.market].clears_at(key.delivery_start) <= now
+        ]
+
+    def closing(self, now: int) -> list[SessionKey]:
+        """Return the open sessions whose gate closure has come by `now`, in order."""
+        return [
+            key
+            for key in sorted(self._uncleared)
+            if self.sessions[key].state is SessionState.OPEN and self.gate_closure(key) <= now
+        ]
 
     def ticks_due(self, now: int) -> list[SessionKey]:
         """Return the sessions in which orders are to be matched by `now` before anything else is decided, in order.
@@ -223,29 +238,30 @@ class Market:
         assert follows(session.state, Step.TICK), "orders are matched at ticks while the gate is open"
         at = self.parameters.market_of(key.market).newest_tick(key.delivery_start, now)
         assert at is not None, "a tick has come"
-        clearing, excluded = clear_tick(session, self.rulebook.rules(key), registry, self._crossings)
+        clearing, excluded = clear_tick(session, self.rulebook.rules(key), registry, self.crossings)
         upto = next(reversed(session.orders.values())).receipt.sequence
-        return TickCleared(session=key, clearing=clearing, excluded=excluded, upto=upto, turn=self._turn, at=at)
+        return TickCleared(session=key, clearing=clearing, excluded=excluded, upto=upto, turn=self.turn, at=at)
 
-    def close(self, key: SessionKey, now: int) -> GateClosedEvent:
-        """Decide to close a session whose gate closure has come."""
+    def close(self, key: SessionKey, now: int, blind: bytes = NO_BLIND) -> GateClosedEvent:
+        """Decide to close a session whose gate closure has come; `blind` is what names its rows for matchers."""
         session = self.session(key)
         assert follows(session.state, Step.CLOSE), "only an open session closes"
         assert now >= self.gate_closure(key), "a gate does not close early"
-        return GateClosedEvent(session=key, at=now)
+        return GateClosedEvent(session=key, at=now, blind=blind)
 
     def clear(self, key: SessionKey, *, registry: Registry, now: int) -> SessionCleared:
         """Decide the clearing of a closed session; orders whose authority has ended since are left out by name."""
         session = self.session(key)
         assert follows(session.state, Step.CLEAR), "only a closed session is cleared"
-        clearing, excluded = clear_closed(session, self.rulebook.rules(key), registry, self._crossings)
+        clearing, excluded, proposer = clear_closed(session, self.rulebook.rules(key), registry, self.crossings)
         return SessionCleared(
             session=key,
             clearing=clearing,
             excluded=excluded,
             parameters=self.rulebook.hash(key),
             at=now,
-            turn=self._turn,
+            turn=self.turn,
+            proposer=proposer,
         )
 
     def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
@@ -268,7 +284,7 @@ class Market:
             case ParametersSet():
                 self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
-                self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
+                self.crossings = Crossings(event.parameters.calendar, event.parameters.slot)
             case NodeTermsSet():
                 self.rulebook.set(event)
             case OrderAccepted():
@@ -286,15 +302,15 @@ class Market:
                 session = self.sessions[event.session]
                 for accepted in session.tick(event):
                     self._take_away(accepted)
-                self._crossings.tick(event.session, event.clearing)
+                self.crossings.tick(event.session, event.clearing)
                 self._tick_due.pop(event.session, None)
                 self.latest_tick = max(self.latest_tick, event.at)
-                self._turn += 1
+                self.turn += 1
             case GateClosedEvent():
-                session = self.sessions[event.session]
-                session.state = after(session.state, Step.CLOSE)
-                session.closed_at = event.at
+                self.sessions[event.session].close(event)
                 self._tick_due.pop(event.session, None)
+            case ProposalTaken():
+                self.sessions[event.session].propose(event)
             case SessionCleared():
                 self._clear(event)
             case SessionSettled():
@@ -373,9 +389,9 @@ class Market:
         session.state = after(session.state, Step.CLEAR)
         session.cleared = event
         del self._uncleared[event.session]
-        self._crossings.note(event.session, event.clearing)
-        self._crossings.forget(event.at - _KEPT_SECONDS)
-        self._turn += 1
+        self.crossings.note(event.session, event.clearing)
+        self.crossings.forget(event.at - _KEPT_SECONDS)
+        self.turn += 1
         for accepted in session.took_part():  # of one that was taken back, what was matched before is still reserved
             order, taken_back = accepted.signed.order, accepted.digest in session.cancelled
             still = Wh(session.used[accepted.digest]) if taken_back else order.energy

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from exchange.documents import hexed
 from exchange.effects.desk import Desk
 from exchange.effects.intake import ProblemOf, Submit
+from exchange.effects.matching_routes import matching_router
 from exchange.effects.order_routes import SettlementOf, order_router
 from exchange.effects.schema import MOST_ORDERS_AT_ONCE
 from exchange.effects.session_routes import session_router
@@ -37,6 +38,7 @@ def exchange_router(
         order_router(desk, settlement_of=settlement_of, problem_of=problem_of, reads=reads, submit=submit)
     )
     router.include_router(session_router(desk, settlement_of=settlement_of, reads=reads))
+    router.include_router(matching_router(desk, reads=reads))
     router.include_router(trade_router(desk, reads=reads))
     router.include_router(meta_router(desk, name=name, version=version))
     return router

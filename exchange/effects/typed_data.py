@@ -7,6 +7,7 @@ from typing import Any
 
 from exchange.documents import hexed
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order
+from exchange.proposals import PROPOSAL_TYPE
 from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
 from identity.address import to_text
 from identity.typed_data import Domain
@@ -28,6 +29,7 @@ def type_strings() -> dict[str, str]:
         "Cancellation": CANCELLATION_TYPE,
         "Receipt": RECEIPT_TYPE,
         "Receipts": RECEIPTS_TYPE,
+        "Proposal": PROPOSAL_TYPE,
     }
 
 
