@@ -8,9 +8,10 @@ that is to stand still is forecast with nothing, one that nobody knows anything 
 from collections.abc import Iterable, Mapping
 
 from exchange.delivery import Market
-from exchange.errors import BeyondForecast, ForecastOutOfBounds, ForecastOvertaken, ForecastsNotTaken, NoForecast
+from exchange.errors import BeyondForecast, NoForecast
 from exchange.events import ForecastSet, OrderAccepted
 from exchange.forecast import Forecast
+from exchange.notice_errors import ForecastOutOfBounds, ForecastOvertaken, ForecastsNotTaken
 from exchange.order import Order, Side
 from exchange.positions import Positions, slots_of
 from exchange.units import Wh, slice_of

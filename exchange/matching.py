@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from exchange.anonymous import AnonymousBook
 from exchange.delivery import Mechanism, SessionKey
-from exchange.errors import NoMatchingHere, NotAMatcher, ProposalTooEarly, ProposalTooLate, TooManyProposals
 from exchange.events import ProposalTaken
 from exchange.held_session import Session
 from exchange.market import Market
+from exchange.notice_errors import NoMatchingHere, NotAMatcher, ProposalTooEarly, ProposalTooLate, TooManyProposals
 from exchange.proposals import Checked, Proposal
 from exchange.session import SessionState, Step, follows
 from exchange.session_clearing import check_proposal, without_names

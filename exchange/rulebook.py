@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from exchange.delivery import SessionKey
-from exchange.errors import TermsOutOfBounds, TermsOutOfTurn, UnknownNode
 from exchange.events import NodeTermsSet
+from exchange.notice_errors import TermsOutOfBounds, TermsOutOfTurn, UnknownNode
 from exchange.parameters import Parameters
 from exchange.terms import NodeTerms, under
 from exchange.tree import Node

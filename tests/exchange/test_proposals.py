@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from exchange.anonymous import row_id
 from exchange.clear import clear, to_trade
 from exchange.delivery import Mechanism
-from exchange.errors import NoMatchingHere, NotAMatcher, ProposalTooEarly, ProposalTooLate
 from exchange.matching import book_without_names, propose
+from exchange.notice_errors import NoMatchingHere, NotAMatcher, ProposalTooEarly, ProposalTooLate
 from exchange.order import Side
 from exchange.proposals import (
     ABOVE_BID,

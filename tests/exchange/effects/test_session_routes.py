@@ -178,6 +178,9 @@ def test_meta_tells_everything_needed_to_sign_an_order(client, clock):
         "Cancellation": CANCELLATION_TYPE,
         "Receipt": RECEIPT_TYPE,
         "Receipts": RECEIPTS_TYPE,
+        "NodeTerms": TERMS_TYPE,
+        "Forecast": FORECAST_TYPE,
+        "Proposal": PROPOSAL_TYPE,
     }
     assert body["domain_separator"] == hexed(street.SEPARATOR)
     assert body["domain"]["chainId"] == body["chain_id"] == 31_337
