@@ -36,6 +36,7 @@ from exchange.events import (
 )
 from exchange.forecasts import Forecasts
 from exchange.held_session import Session
+from exchange.held_sessions import HeldSessions
 from exchange.order import Order, SignedOrder, cancellation_digest
 from exchange.own_orders import Home, OwnOrders
 from exchange.parameters import Parameters
