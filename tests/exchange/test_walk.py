@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +16,8 @@ from exchange.order import Side
 from exchange.preferences import Alternative, Preferences
 from exchange.tree import Fee, Node, Tree
 from exchange.units import MAX_ENERGY
-from exchange.walk import walk
-from exchange.walk_order import Walked, WalkOrder
+from exchange.walk import walk as walk_columns
+from exchange.walk_order import Walked, WalkSide
 from identity.address import Address
 from identity.claim_data import EnergyType
 
@@ -47,6 +49,37 @@ def node(number, parent=None, fee=0, ppm=0, most_in=None, most_out=None, mechani
         export_limit=most_out,
         mechanism=mechanism,
     )
+
+
+@dataclass(frozen=True)
+class WalkOrder:
+    """A row of a side, for those who look at rows."""
+
+    node: int
+    side: Side
+    rate: int
+    energy: int
+    account: int
+    holder: Address
+    asset: Address
+    energy_type: EnergyType
+    preferences: Preferences | None
+
+
+def side_of(orders):
+    def column(name):
+        return np.array([getattr(one, name) for one in orders], dtype=np.int64)
+
+    return WalkSide(
+        **{name: column(name) for name in ("node", "rate", "energy", "account", "energy_type")},
+        holder=[one.holder for one in orders],
+        asset=[one.asset for one in orders],
+        preferences={place: one.preferences for place, one in enumerate(orders) if one.preferences},
+    )
+
+
+def walk(bids, offers, tree, mechanism, **rest):
+    return walk_columns(side_of(bids), side_of(offers), tree, mechanism, **rest)
 
 
 def order(side, rate, energy, *wishes, at=1, who=0, account=None, energy_type=EnergyType.PV):
