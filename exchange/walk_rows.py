@@ -26,6 +26,9 @@ NO_ALTERNATIVE = -1
 _MOST_KINDS = 8
 """With more kinds of energy than this wanted in a book, each energy type is a kind, and a row accepts several."""
 
+_TYPES = 256
+"""Energy types have numbers below this."""
+
 _Kind = bytes
 """The numbers of energy types, ascending; empty for any."""
 
@@ -116,12 +119,13 @@ def _lists(
         offer, marked, _by_name(named_buyers, buyers, np.array(naming, dtype=np.int64), len(offers)), by_buyer
     )
     offer, marked = _or_named(offer, marked, offer, offers, sellers, by_seller)
-    suits = [np.flatnonzero(np.isin(offers.energy_type[offer], list(kind))) for kind in kinds[1:]]
+    sold = offers.energy_type[offer]
+    suits = [np.flatnonzero(_mask(list(kind), _TYPES)[sold]) for kind in kinds[1:]]
     marked = np.concatenate((marked, *(marked[at] + number for number, at in enumerate(suits, start=1))))
     offer = np.concatenate((offer, *(offer[at] for at in suits)))
 
     rare, rarely = np.flatnonzero(mark >= len(kinds)), np.flatnonzero(marked >= len(kinds))
-    both = np.intersect1d(mark[rare], marked[rarely])
+    both = np.intersect1d(_distinct(mark[rare]), _distinct(marked[rarely]), assume_unique=True)
     return (
         _numbered(Standing(row, mark), rare, both, len(kinds)),
         _numbered(Standing(offer, marked), rarely, both, len(kinds)),
@@ -221,6 +225,12 @@ def _or_named(
         (mark, mark[by_asset] + weight * asset[order[by_asset]], mark[by_holder] + weight * holder[order[by_holder]])
     )
     return places, marks
+
+
+def _distinct(numbers: Column) -> Column:
+    """Return numbers that are not negative in ascending order, each once."""
+    ascending = np.sort(numbers)
+    return ascending[np.diff(ascending, prepend=-1) > 0]
 
 
 def _mask(places: Sequence[int] | Column, length: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -115,7 +115,7 @@ class Terms:
         return agree
 
     def for_sellers(self, node: Column, bid: Column, limit: Column, offer: Column, at_node: Column) -> Column:
-        """Return what the seller of each deal gets, made at a node at the rate `at_node` if that is one rate for all."""
+        """Return what the seller of each deal gets; `at_node` are rates at the node, for those made pay-as-clear."""
         rates: list[int] = []
         columns = (column.tolist() for column in (node, bid, limit, offer, at_node))
         for place, buyer, most, seller, price in zip(*columns, strict=True):
