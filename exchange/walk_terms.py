@@ -97,9 +97,12 @@ class Terms:
 
         Where fees are shares, that is a question of their path, but pay-as-clear goes by the dearest case.
         """
-        nodes, offered, asked = stall.rows.node.tolist(), stall.rows.rate.tolist(), stall.offers.rate.tolist()
+        nodes: list[int] = stall.rows.node.tolist()
+        offered: list[int] = stall.rows.rate.tolist()
+        asked: list[int] = stall.offers.rate.tolist()
         buyers = [self._buyers[place] for place in bid.tolist()]
-        limits, sellers = limit.tolist(), stall.offers.place.tolist()
+        limits: list[int] = limit.tolist()
+        sellers: list[int] = stall.offers.place.tolist()
         fees = [node.fee for node in self._tree.nodes]
 
         def agree(row: int, rank: int) -> bool:
