@@ -120,15 +120,15 @@ def _walked(
 
 
 def _walk_side(side: Sequence[Resting], left: Mapping[bytes, Wh]) -> WalkSide:
-    def column(values: Iterable[int]) -> Column:
-        return np.fromiter(values, dtype=np.int64, count=len(side))
+    def column(values: Sequence[int]) -> Column:
+        return np.array(values, dtype=np.int64)
 
     return WalkSide(
-        node=column(resting.node for resting in side),
-        rate=column(resting.order.limit for resting in side),
-        energy=column(left[resting.digest] for resting in side),
-        account=column(resting.account for resting in side),
-        energy_type=column(resting.energy_type for resting in side),
+        node=column([resting.node for resting in side]),
+        rate=column([resting.order.limit for resting in side]),
+        energy=column([left[resting.digest] for resting in side]),
+        account=column([resting.account for resting in side]),
+        energy_type=column([resting.energy_type for resting in side]),
         holder=[resting.holder for resting in side],
         asset=[resting.order.asset for resting in side],
         preferences={place: one.preferences for place, one in enumerate(side) if one.preferences is not None},

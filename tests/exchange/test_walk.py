@@ -591,7 +591,7 @@ def test_a_share_is_of_what_the_seller_gets_and_an_offer_that_comes_another_way_
 def test_where_fees_are_shares_a_row_that_accepts_one_list_goes_by_its_path_too():
     tree = Tree((node(1), node(2, 1), node(3, 2, ppm=200_000), node(4, 3, ppm=250_000)))
     wind, sun = Alternative(energy_types=(WIND,)), offer(1, 2, at=3, who=1)
-    turbine = offer(18, 5, at=4, energy_type=WIND, who=2)  # with its shares 18 and 5 and 4, though 22 is what 27 is worth here
+    turbine = offer(18, 5, at=4, energy_type=WIND, who=2)  # 18 and shares of 5 and 4
     assert trades([bid(27, 5, wind, at=3)], [sun, turbine], PAB, tree) == [(0, 1, 5, 18, 3, 0)]
     assert trades([bid(26, 5, wind, at=3)], [sun, turbine], PAB, tree) == []
 
