@@ -102,10 +102,9 @@ def test_the_row_is_in_the_leaf(closed):
     settled = batch(closed, *trades)
     [(_, fields)] = closed.settlement.events(closed.settle(settled))
     assert fields["trade_root"] == settled.trade_root()
-    assert (
-        settled.but(trades=[trade(energy=300, row=ACROSS), trade(energy=500, row=ACROSS)]).trade_root()
-        != fields["trade_root"]
-    )
+    assert settled.but(trades=[trade(energy=300, row=ACROSS), trade(energy=500, row=ACROSS)]).trade_root() != fields[
+        "trade_root"
+    ]
 
 
 # limits
