@@ -17,6 +17,11 @@
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
     ├── OrderFilled               order-filled
+    ├── NotAMatcher               not-a-matcher
+    ├── NoMatchingHere            no-matching-here
+    ├── ProposalTooEarly          proposal-too-early
+    ├── ProposalTooLate           proposal-too-late
+    ├── TooManyProposals          too-many-proposals
     ├── UnknownNode               unknown-node
     ├── TermsOutOfTurn            terms-out-of-turn
     ├── TermsOutOfBounds          terms-out-of-bounds
@@ -216,6 +221,56 @@ class OrderFilled(ExchangeRefused):
     def __init__(self, order: bytes) -> None:
         super().__init__(f"all of the order 0x{order.hex()} is matched, and what is matched is not taken back")
         self.order = order
+
+
+class NotAMatcher(ExchangeRefused):
+    """The proposal was signed by nobody whom the rules name as a matcher."""
+
+    code = "not-a-matcher"
+
+    def __init__(self, signer: str) -> None:
+        super().__init__(f"{signer} is not among the matchers of this community")
+        self.signer = signer
+
+
+class NoMatchingHere(ExchangeRefused):
+    """The market takes no proposals: it waits for none, or is cleared as a whole network."""
+
+    code = "no-matching-here"
+
+    def __init__(self, market: str) -> None:
+        super().__init__(f"the market {market} takes no proposals")
+        self.market = market
+
+
+class ProposalTooEarly(ExchangeRefused):
+    """The session still takes orders: its book is shown, and proposals are taken, once its gate has closed."""
+
+    code = "proposal-too-early"
+
+    def __init__(self, gate_closure: int) -> None:
+        super().__init__(f"proposals are taken once the gate has closed, at {gate_closure}")
+        self.gate_closure = gate_closure
+
+
+class ProposalTooLate(ExchangeRefused):
+    """The time for proposals is over, or the session is cleared."""
+
+    code = "proposal-too-late"
+
+    def __init__(self, until: int) -> None:
+        super().__init__(f"proposals were taken until {until}")
+        self.until = until
+
+
+class TooManyProposals(ExchangeRefused):
+    """As many proposals were taken for the session as it has room for."""
+
+    code = "too-many-proposals"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} proposals are as many as are taken for one session")
+        self.most = most
 
 
 class UnknownNode(ExchangeRefused):

@@ -90,8 +90,8 @@ class Desk:
         self._receipts = Signer(receipts_key)
         self._trades = TradeIndex()
         self._lock = threading.Lock()
-        self._clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
-        self.notices = Notices(market, registry, lambda: self._clearings.none_due(self.clock), self._carry_out)
+        self.clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
+        self.notices = Notices(market, registry, lambda: self.clearings.none_due(self.clock), self._carry_out)
         self._recovery = Recovery()
         self._turns: Turns[SignedOrder, Result] = Turns(
             self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), WORTH_SHARING, _ENOUGH
@@ -198,11 +198,11 @@ class Desk:
 
     def tick(self, now: int) -> list[TickCleared]:
         """Match the orders of every open session of which a tick has come by `now`; again changes nothing."""
-        return self._clearings.tick(now)
+        return self.clearings.tick(now)
 
     def close_and_clear(self, now: int) -> list[SessionCleared]:
         """Close and clear every session whose gate closure has come by `now`, as `Clearings` says."""
-        return self._clearings.close_and_clear(now)
+        return self.clearings.close_and_clear(now)
 
     def settled(self, key: SessionKey, now: int) -> None:
         """Note that the chain holds every batch of a cleared session for good. Noting it again is harmless."""
@@ -214,7 +214,7 @@ class Desk:
 
     def forget(self) -> None:
         """Let go of what is settled and not among the newest; raises `ArchiveBroken`, and then holds on to it."""
-        with self._clearings.one_at_a_time:
+        with self.clearings.one_at_a_time:
             with self._lock:
                 surplus = self._memory.surplus(self._market)
             for session in surplus:
@@ -254,7 +254,7 @@ class Desk:
     def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
         """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
         known = self._recovery.each(self._recover, orders)
-        with self._clearings.none_due(self.clock) as now:
+        with self.clearings.none_due(self.clock) as now:
             self._refuse_unless_writing()
             registry = self.registry()
             taken: list[OrderAccepted] = []

@@ -34,6 +34,11 @@ def book_item(key: SessionKey) -> Item:
     return Item((session_scope(key.number),))
 
 
+def rows_item(key: SessionKey, matchers: tuple[Address, ...]) -> Item:
+    """Return the book without names of a closed session: the matchers', and part of the aggregate and of the book."""
+    return Item((node_scope(key.market), session_scope(key.number)), matchers)
+
+
 def curves_item(key: SessionKey) -> Item:
     """Return both sides of a session without names: the aggregate of its node, and part of the book."""
     return Item((node_scope(key.market), session_scope(key.number)))
