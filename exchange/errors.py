@@ -13,22 +13,10 @@
     │   ├── BeyondForecast        beyond-forecast
     │   ├── PreferencesUnknown    preferences-unknown
     │   ├── PreferencesDiffer     preferences-differ
-    │   ├── NoBalancingHere       no-balancing-here
-    │   ├── RateNotExact          rate-not-exact
-    │   ├── BeyondHeadroom        beyond-headroom
-    │   │   └── NoStateOfCharge   no-state-of-charge
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
     ├── OrderFilled               order-filled
-    ├── UnknownNode               unknown-node
-    ├── TermsOutOfTurn            terms-out-of-turn
-    ├── TermsOutOfBounds          terms-out-of-bounds
-    ├── ChargeOutOfBounds         charge-out-of-bounds
-    ├── ChargeOvertaken           charge-overtaken
-    ├── ForecastsNotTaken         forecasts-not-taken
-    ├── ForecastOutOfBounds       forecast-out-of-bounds
-    ├── ForecastOvertaken         forecast-overtaken
     ├── UnknownOrder              unknown-order
     ├── UnknownSession            unknown-session
     ├── UnknownTrade              unknown-trade
@@ -42,6 +30,7 @@
     ├── Overloaded                overloaded
     └── TooManyRequests           too-many-requests
 
+What is signed besides orders is refused as `notice_errors.py` says.
 A bad signature, an unknown asset and a missing authority are refused by the identity room.
 """
 
@@ -183,56 +172,6 @@ class PreferencesDiffer(OrderRejected):
         super().__init__("the preferences do not have the hash that the order was signed with")
 
 
-class NoBalancingHere(OrderRejected):
-    """The community has not enabled a balancing market."""
-
-    code = "no-balancing-here"
-
-    def __init__(self) -> None:
-        super().__init__("this community has no balancing market: ENABLE_BALANCING_MARKET is false")
-
-
-class RateNotExact(OrderRejected):
-    """The price of a balancing offer gives no whole rate: name the limit instead."""
-
-    code = "rate-not-exact"
-
-    def __init__(self, price: int, energy: int) -> None:
-        super().__init__(f"{price} nano for {energy} Wh are no whole number of µ/kWh")
-        self.price = price
-        self.energy = energy
-
-
-class BeyondHeadroom(OrderRejected):
-    """The asset cannot do what is offered beside what it has traded and promised; `bound` names the figure that binds.
-
-    `headroom` is what it can still promise in that direction (Wh), `slot` the delivery in which it would run short.
-    """
-
-    code = "beyond-headroom"
-
-    def __init__(self, asset: str, *, energy: int, headroom: int, bound: str, figure: int, slot: int) -> None:
-        super().__init__(
-            f"asset {asset} offers {energy} Wh and can promise {headroom} Wh more: "
-            f"{bound} is {figure} Wh in the slot that begins at {slot}"
-        )
-        self.asset = asset
-        self.energy = energy
-        self.headroom = headroom
-        self.bound = bound
-        self.figure = figure
-        self.slot = slot
-
-
-class NoStateOfCharge(BeyondHeadroom):
-    """The asset stores energy, and nobody who may sign for it has stated how much, as of the slot or before."""
-
-    code = "no-state-of-charge"
-
-    def __init__(self, asset: str, *, energy: int, slot: int) -> None:
-        super().__init__(asset, energy=energy, headroom=0, bound="stored energy that was stated", figure=0, slot=slot)
-
-
 class OwnCrossing(OrderRejected):
     """The order could be matched with another order of the same account."""
 
@@ -272,77 +211,6 @@ class OrderFilled(ExchangeRefused):
     def __init__(self, order: bytes) -> None:
         super().__init__(f"all of the order 0x{order.hex()} is matched, and what is matched is not taken back")
         self.order = order
-
-
-class UnknownNode(ExchangeRefused):
-    """There is no node with this number in the tree."""
-
-    code = "unknown-node"
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"there is no node {number} in the tree")
-        self.number = number
-
-
-class TermsOutOfTurn(ExchangeRefused):
-    """The change of a node's terms is not the next one: it was overtaken, or one before it is missing."""
-
-    code = "terms-out-of-turn"
-
-    def __init__(self, serial: int, due: int) -> None:
-        super().__init__(f"the change has the serial {serial}, the node's next is {due}")
-        self.serial = serial
-        self.due = due
-
-
-class TermsOutOfBounds(ExchangeRefused):
-    """The fee or the limits are none that the node can have: the fee of some trade would be above its cap."""
-
-    code = "terms-out-of-bounds"
-
-
-class ChargeOutOfBounds(ExchangeRefused):
-    """The state of charge is none that the asset can have, or is for no instant at which a delivery period begins."""
-
-    code = "charge-out-of-bounds"
-
-
-class ChargeOvertaken(ExchangeRefused):
-    """A state of charge of this asset with the same or a higher serial is held."""
-
-    code = "charge-overtaken"
-
-    def __init__(self, serial: int, held: int) -> None:
-        super().__init__(f"the statement has the serial {serial}, and {held} is held")
-        self.serial = serial
-        self.held = held
-
-
-class ForecastsNotTaken(ExchangeRefused):
-    """This community holds nobody to forecasts, and takes none."""
-
-    code = "forecasts-not-taken"
-
-    def __init__(self) -> None:
-        super().__init__("this community holds nobody to forecasts, and takes none")
-
-
-class ForecastOutOfBounds(ExchangeRefused):
-    """The forecast is for other times than those that are traded, or for too many of them at once."""
-
-    code = "forecast-out-of-bounds"
-
-
-class ForecastOvertaken(ExchangeRefused):
-    """A forecast with the same or a higher serial is held for one of the slots."""
-
-    code = "forecast-overtaken"
-
-    def __init__(self, serial: int, held: int, slot: int) -> None:
-        super().__init__(f"the forecast has the serial {serial}; for the slot that begins at {slot}, {held} is held")
-        self.serial = serial
-        self.held = held
-        self.slot = slot
 
 
 class UnknownOrder(ExchangeRefused):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from exchange.clearing import Clearing
-from exchange.delivery import Market, SessionKey
+from exchange.delivery import BALANCING, Market, SessionKey
 from exchange.events import OrderAccepted
 from exchange.order import Side
 from exchange.units import NO_ENERGY, Wh, slice_of
@@ -82,7 +82,9 @@ class Positions:
         """The earliest slot of which positions are still held."""
 
     def note(self, key: SessionKey, orders: Mapping[bytes, OrderAccepted], clearing: Clearing) -> None:
-        """Count what a session has matched."""
+        """Count what a session has matched. A promise to balance is no position: only what is called will be one."""
+        if key.product in BALANCING:
+            return
         slots = slots_of(key, self._markets, self._slot)
         for digest, (own, all_of_it) in fills_of(clearing).items():
             accepted = orders[digest]

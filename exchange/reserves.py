@@ -6,12 +6,14 @@ An open offer counts wholly, since all of it may be awarded; once its session is
 from collections.abc import Iterable, Mapping
 
 from exchange.balancing_admission import certified_properties
+from exchange.balancing_errors import BeyondHeadroom, ChargeOutOfBounds, ChargeOvertaken, NoStateOfCharge
 from exchange.charge import StateOfCharge
 from exchange.clearing import Clearing
 from exchange.delivery import BALANCING, Market, Product, SessionKey
-from exchange.errors import BeyondHeadroom, ChargeOutOfBounds, ChargeOvertaken, NoStateOfCharge, SessionNotCleared
-from exchange.events import ChargeStated, OrderAccepted
+from exchange.errors import SessionNotCleared
+from exchange.events import ChargeStated
 from exchange.headroom import StoredEnergy, Use, headroom
+from exchange.held_session import Session
 from exchange.order import Order, Side
 from exchange.positions import Positions, fills_of, slots_of
 from exchange.units import NO_ENERGY, Wh
@@ -46,10 +48,12 @@ class Reserves:
         """Count an offer no longer: it was taken back, or its session is cleared."""
         self._promise(order, -order.energy)
 
-    def award(self, orders: Iterable[OrderAccepted], clearing: Clearing) -> None:
-        """Count what was awarded in a balancing session in place of the `orders` that stood."""
+    def award(self, session: Session, clearing: Clearing) -> None:
+        """Count what was awarded in a session in place of the offers that stood in it."""
+        if session.key.product not in BALANCING:
+            return
         fills = fills_of(clearing)
-        for accepted in orders:
+        for accepted in session.live():
             self.remove(accepted.signed.order)
             self._promise(accepted.signed.order, fills.get(accepted.digest, (NO_ENERGY, NO_ENERGY))[1])
 

@@ -79,7 +79,7 @@ def balancing_router(desk: Desk, *, submit: Submit | None = None) -> APIRouter:
     )
     async def charge(posted: ChargeIn, response: Response) -> Document:
         """State how full a storage is. The statement with the highest serial is what its offers are held against."""
-        stated, new = await asyncio.to_thread(desk.state_charge, posted.to_charge(), posted.compact())
+        stated, new = await asyncio.to_thread(desk.notices.state_charge, posted.to_charge(), posted.compact())
         response.status_code = 201 if new else 200
         return _charge_document(stated)
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from exchange.balancing_errors import NoBalancingHere, RateNotExact
 from exchange.charge import StateOfCharge
 from exchange.delivery import BALANCING, Market, Product
 from exchange.effects.schema import AddressText, HashText, Instant, SignatureText, StrictModel, raw
-from exchange.errors import NoBalancingHere, OrderMalformed, RateNotExact
+from exchange.errors import OrderMalformed
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import Parameters
 from exchange.units import MAX_ENERGY, MAX_RATE, MicroPerKwh, Nano, Wh, rate_of

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from exchange.balancing_errors import ChargeOutOfBounds, ChargeOvertaken
 from exchange.balancing_settings import BalancingSettings, settings_from_document
 from exchange.delivery import Mechanism, Product
 from exchange.documents import event_from_document, event_to_document
-from exchange.errors import ChargeOutOfBounds, ChargeOvertaken, ExchangeRefused
+from exchange.errors import ExchangeRefused
 from exchange.market import Market
 from exchange.order import Side
 from exchange.parameters import from_document
@@ -76,10 +77,13 @@ class Balanced:
         self.happen(self.market.close(key, closure))
         return self.happen(self.market.clear(key, registry=self.registry, now=closure)).clearing
 
+    def decide(self, charge, signature):
+        separator, reserves = self.market.separator, self.market.reserves
+        return reserves.decide(charge, signature, separator=separator, registry=self.registry, now=NOW)
+
     def state(self, charge, by=CONSUMER):
-        event = self.market.state_charge(
-            charge, by.sign(charge.digest(balancing.SEPARATOR)), registry=self.registry, now=NOW
-        )
+        signature = by.sign(charge.digest(balancing.SEPARATOR))
+        event = self.decide(charge, signature)
         return None if event is None else self.happen(event)
 
 
@@ -242,7 +246,7 @@ def test_a_state_of_charge_that_cannot_be_or_is_overtaken_or_anothers_is_refused
 
 def test_a_state_of_charge_that_nobody_signed_is_refused(world):
     with pytest.raises(BadSignature):
-        world.market.state_charge(balancing.charge(), bytes(64), registry=world.registry, now=NOW)
+        world.decide(balancing.charge(), bytes(64))
 
 
 def test_an_accounts_own_offer_never_serves_its_own_need(world):
