@@ -5,26 +5,18 @@ TOML, one model, unknown keys refused by name. Amounts and energies are whole nu
 
 import csv
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from exchange.balancing_settings import (
-    BALANCING_FLEXIBLE_LOADS_SUPPORT,
-    BALANCING_OFFER_DEMAND_RATIO,
-    BALANCING_OFFER_SUPPLY_RATIO,
-    BALANCING_SPOT_TRADE_RATIO,
-    ENABLE_BALANCING_MARKET,
-    FREE_BALANCING_RATES,
-    BalancingSettings,
-)
+from app.balancing_terms import Balancing
 from exchange.delivery import Market, Mechanism, Product
 from exchange.tree import MOST_PPM, Fee, Node, Tree
-from exchange.units import MAX_ENERGY, MAX_RATE, MILLION, MIN_RATE, MicroPerKwh, Wh
-from identity.address import Address, parse_address
+from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Wh
+from identity.address import Address
 from identity.claim_data import AssetKind, AssetProperties, EnergyType
 
 _ADDRESS = "^0x[0-9a-fA-F]{40}$"
@@ -108,63 +100,6 @@ class ProductTerms(_Model):
     lead_seconds: int = Field(ge=0, le=_MOST_SECONDS)
     window_seconds: int = Field(gt=0, le=_MOST_SECONDS)
     tick_seconds: int = Field(0, ge=0, le=_MOST_SECONDS)
-
-
-class ProcuringAgent(_Model):
-    """Whom the community lets procure balancing for a node, besides the node's operator: an account's holder."""
-
-    node: str
-    holder: str = Field(pattern=_ADDRESS)
-
-
-class Balancing(_Model):
-    """The balancing market: the seed's settings under their names, ratios in parts per million.
-
-    Its gate opens once everything else is cleared, and closes `lead_seconds` before delivery starts. What nodes procure
-    is paid from their accounts, each of which begins with `deposit_cents`.
-    """
-
-    enable_balancing_market: bool = ENABLE_BALANCING_MARKET
-    balancing_spot_trade_ratio_ppm: int = Field(default=BALANCING_SPOT_TRADE_RATIO, ge=0, le=MILLION)
-    balancing_offer_demand_ratio_ppm: int = Field(default=BALANCING_OFFER_DEMAND_RATIO, ge=0, le=MILLION)
-    balancing_offer_supply_ratio_ppm: int = Field(default=BALANCING_OFFER_SUPPLY_RATIO, ge=0, le=MILLION)
-    balancing_flexible_loads_support: bool = BALANCING_FLEXIBLE_LOADS_SUPPORT
-    free_balancing_rates: bool = FREE_BALANCING_RATES
-    lead_seconds: int = Field(default=60, ge=0, le=_MOST_SECONDS)
-    deposit_cents: int = Field(default=0, ge=0, le=_MOST_CENTS)
-    agents: tuple[ProcuringAgent, ...] = Field(default=(), strict=False)
-
-    def settings(self, numbers: Mapping[str, int]) -> BalancingSettings:
-        """Return the settings as the exchange has them; `numbers` are those of the nodes, by name."""
-        return BalancingSettings(
-            enabled=self.enable_balancing_market,
-            spot_trade_ratio=self.balancing_spot_trade_ratio_ppm,
-            offer_demand_ratio=self.balancing_offer_demand_ratio_ppm,
-            offer_supply_ratio=self.balancing_offer_supply_ratio_ppm,
-            flexible_loads_support=self.balancing_flexible_loads_support,
-            free_rates=self.free_balancing_rates,
-            agents=tuple(sorted((numbers[agent.node], parse_address(agent.holder)) for agent in self.agents)),
-        )
-
-    def markets(self, first: int, others: Sequence[Market], window: int) -> tuple[Market, ...]:
-        """Return the markets up and down, numbered from `first` on, beside all the `others`; none without balancing."""
-        if not self.enable_balancing_market:
-            return ()
-        return tuple(
-            Market(
-                number=first + place,
-                title=title,
-                product=product,
-                period=min(market.period for market in others),
-                opening=min(market.lead - market.matching for market in others),
-                lead=self.lead_seconds,
-                window=window,
-                mechanism=Mechanism.PAY_AS_OFFER,
-            )
-            for place, (title, product) in enumerate(
-                (("balancing-up", Product.BALANCING_UP), ("balancing-down", Product.BALANCING_DOWN))
-            )
-        )
 
 
 class Utility(_Model):

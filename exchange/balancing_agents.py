@@ -6,10 +6,10 @@ and no award takes energy from it. Ratios are the community's (`exchange/balanci
 of a Wh is not offered. `room` is the asset's headroom (`exchange/headroom.py`), beyond which nothing is offered.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.balancing_admission import rate_for
-from exchange.balancing_need import Need
+from exchange.balancing_need import NOTHING_WANTED, Need, Policy, Seen, Wanted
 from exchange.balancing_settings import BalancingSettings
 from exchange.delivery import Market, Product
 from exchange.headroom import StoredEnergy
@@ -63,6 +63,31 @@ class BalancingMarkets:
             valid_until=market.gate_closure(self.start),
             salt=self.salt,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAgent:
+    """The balancing agent of one node, from one delivery period to the next.
+
+    It bids in the name of `asset`, pays at most `most` for a kWh, fees included, and carries what it could not get.
+    """
+
+    asset: Address
+    policy: Policy
+    most: MicroPerKwh
+    carried: Wanted = NOTHING_WANTED
+
+    def wanted(self, seen: Seen) -> Wanted:
+        """Return what it wants for a delivery period, with what is carried."""
+        return self.carried.plus(self.policy.wanted(seen))
+
+    def bids(self, seen: Seen, markets: BalancingMarkets) -> list[Order]:
+        """Return its bids, up and down, in whole Wh."""
+        return markets.bids(self.asset, self.wanted(seen).need, self.most)
+
+    def after(self, seen: Seen, got: Need) -> "NodeAgent":
+        """Return the agent as the next period finds it, once so much of its bids was awarded."""
+        return replace(self, carried=self.wanted(seen).less(got))
 
 
 def load(need: Wh, bought: Wh, settings: BalancingSettings, room: Need) -> Need:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.balancing_agents import BalancingMarkets, load, power_plant
+from exchange.balancing_agents import BalancingMarkets, NodeAgent, load, power_plant
 from exchange.balancing_need import (
     NOTHING_WANTED,
     Fixed,
@@ -253,6 +253,16 @@ def test_a_power_plant_offers_its_spare_capacity_up_and_nothing_down():
     room = headroom(Product.BALANCING_UP, plant, SLOT, [Use(0, net=1_200)], 0)
     assert room.energy == 3_800
     assert power_plant(Need(up=room.energy, down=Wh(1_200))) == (3_800, 0)
+
+
+def test_a_node_bids_anew_what_it_could_not_get_and_what_was_rounded_off():
+    markets = BalancingMarkets.of(balancing.PARAMETERS, balancing.START, salt=1)
+    agent = NodeAgent(asset=balancing.NEED, policy=SpotFollowing(), most=MicroPerKwh(400_000))
+    seen = Seen(followed=Wh(1_003))  # a fifth of it is 200.6 Wh
+    assert [bid.energy for bid in agent.bids(seen, markets)] == [200, 200]
+    agent = agent.after(seen, Need(up=Wh(200), down=Wh(150)))
+    assert [bid.energy for bid in agent.bids(seen, markets)] == [201, 251]
+    assert agent.after(seen, Need(Wh(201), Wh(251))).carried == Wanted(200_000, 200_000)
 
 
 def test_agents_order_what_there_is_and_leave_out_what_is_nothing():
