@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exchange.clearing import Clearing, NodeResult
-from exchange.delivery import Mechanism
+from exchange.delivery import Mechanism, Product
 from exchange.order import Side
 from exchange.resting import Resting
 from exchange.trade import Trade
@@ -92,13 +92,18 @@ def _why_no_more(
     return f"{traded}, and for {missing} Wh nobody was left who agreed to its limit."
 
 
+def _flows_in(entry: Resting) -> bool:
+    """Whether the energy of an order flows to who placed it: to who buys it, or to who provides balancing down."""
+    return (entry.order.side is Side.BID) is not (entry.order.product is Product.BALANCING_DOWN)
+
+
 def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
     """Name the node whose limit kept energy of the order from trading, if one did."""
     for held in clearing.held:
         if held.order == entry.digest and _good_above(entry, held.node, clearing, tree):
             node = tree[held.node]
-            way = "into" if entry.order.side is Side.BID else "out of"
-            limit = node.import_limit if entry.order.side is Side.BID else node.export_limit
+            way = "into" if _flows_in(entry) else "out of"
+            limit = node.import_limit if _flows_in(entry) else node.export_limit
             return (
                 f"Limit at node {node.name}: {held.energy} Wh could not get {way} it, "
                 f"since the {limit} Wh it lets through were used up."
@@ -123,7 +128,7 @@ def _good_above(entry: Resting, node: int, clearing: Clearing, tree: Tree) -> bo
         if rate >= worst if is_bid else rate <= best:
             return True
     if beyond or clearing.trades:
-        limit = tree[node].import_limit if is_bid else tree[node].export_limit
+        limit = tree[node].import_limit if _flows_in(entry) else tree[node].export_limit
         return not beyond and limit == 0
     other = clearing.high if is_bid else clearing.low
     own = _at_node(entry, entry.node, tree)

@@ -22,6 +22,7 @@ from exchange.balancing_need import (
 from exchange.balancing_settings import BalancingSettings
 from exchange.clear import clear
 from exchange.delivery import Mechanism, Product, SessionKey
+from exchange.explanation import why
 from exchange.headroom import StoredEnergy, Use, headroom
 from exchange.order import Side
 from exchange.tree import Tree
@@ -137,6 +138,12 @@ def test_a_provider_behind_a_limit_gives_what_leaves_and_takes_what_enters(sessi
     assert (held.node, held.energy) == (balancing.EAST, 5_000 - most)
     assert (east.exported, east.imported) == ((most, 0) if session is UP else (0, most))
     assert feeder.energy == most
+    way = "out of" if session is UP else "into"
+    for end, energy in ((offer, 5_000), (bid, 5_000)):
+        explained = why(end, clearing, balancing.TREE, mechanism=Mechanism.PAY_AS_OFFER)
+        assert explained.filled == most < energy
+    sentence = why(offer, clearing, balancing.TREE, mechanism=Mechanism.PAY_AS_OFFER).sentence
+    assert f"{5_000 - most} Wh could not get {way} it, since the {most} Wh it lets through were used up" in sentence
 
 
 STORAGE = AssetProperties(AssetKind.STORAGE, EnergyType.STORAGE, 4_000, 10_000)

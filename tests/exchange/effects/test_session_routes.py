@@ -3,6 +3,7 @@
 import pytest
 
 from exchange.book import book_from_document
+from exchange.charge import CHARGE_TYPE
 from exchange.documents import event_from_document, hexed
 from exchange.forecast import FORECAST_TYPE
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE
@@ -184,6 +185,7 @@ def test_meta_tells_everything_needed_to_sign_an_order(client, clock):
         "NodeTerms": TERMS_TYPE,
         "Forecast": FORECAST_TYPE,
         "Proposal": PROPOSAL_TYPE,
+        "StateOfCharge": CHARGE_TYPE,
     }
     assert body["domain_separator"] == hexed(street.SEPARATOR)
     assert body["domain"]["chainId"] == body["chain_id"] == 31_337
