@@ -35,7 +35,7 @@ from tests.strategies import resting
 UP, DOWN = (SessionKey(1, product, balancing.START) for product in (Product.BALANCING_UP, Product.BALANCING_DOWN))
 NODES = [node.number for node in balancing.TREE.nodes]
 both = pytest.mark.parametrize("session", [UP, DOWN], ids=["up", "down"])
-few = settings(max_examples=60)
+few = settings(max_examples=40)
 
 
 def cleared(orders, session, tree=balancing.TREE):
