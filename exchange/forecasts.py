@@ -8,9 +8,15 @@ that is to stand still is forecast with nothing, one that nobody knows anything 
 from collections.abc import Iterable, Mapping
 
 from exchange.delivery import Market
-from exchange.errors import BeyondForecast, ForecastOutOfBounds, ForecastOvertaken, ForecastsNotTaken, NoForecast
 from exchange.events import ForecastSet, OrderAccepted
 from exchange.forecast import Forecast
+from exchange.forecast_errors import (
+    BeyondForecast,
+    ForecastOutOfBounds,
+    ForecastOvertaken,
+    ForecastsNotTaken,
+    NoForecast,
+)
 from exchange.order import Order, Side
 from exchange.positions import Positions, slots_of
 from exchange.units import Wh, slice_of

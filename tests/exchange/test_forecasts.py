@@ -14,16 +14,16 @@ from exchange.clearing import NOTHING_CLEARED
 from exchange.delivery import Mechanism
 from exchange.documents import event_from_document, event_to_document
 from exchange.effects.typed_data import forecast_typed_data
-from exchange.errors import (
+from exchange.errors import OrderMalformed
+from exchange.events import ParametersSet, SessionCleared
+from exchange.forecast import Forecast
+from exchange.forecast_errors import (
     BeyondForecast,
     ForecastOutOfBounds,
     ForecastOvertaken,
     ForecastsNotTaken,
     NoForecast,
-    OrderMalformed,
 )
-from exchange.events import ParametersSet, SessionCleared
-from exchange.forecast import Forecast
 from exchange.forecasts import MOST_SLOTS
 from exchange.market import Market
 from exchange.order import Side

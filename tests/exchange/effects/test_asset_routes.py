@@ -14,7 +14,7 @@ from exchange.effects.desk import Desk
 from exchange.effects.journal import SqliteJournal
 from exchange.effects.routes import exchange_router
 from exchange.effects.taken import Taken
-from exchange.errors import BeyondForecast
+from exchange.forecast_errors import BeyondForecast
 from exchange.market import Market
 from exchange.order import Side
 from identity.access import judge_read
