@@ -51,6 +51,8 @@ ON_CHAIN = {
 
 PUBLIC = {
     "/v1/meta",
+    "/v1/nodes",
+    "/v1/nodes/{number}/terms",
     "/v1/health",
     "/v1/sessions",
     "/v1/sessions/{session}",
