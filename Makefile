@@ -40,6 +40,8 @@ marked: setup ## the tests that need Node, Chromium, anvil, PostgreSQL or the si
 bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.clearing
 	$(BIN)/python -m bench.tree
+	$(BIN)/python -m bench.network
+	$(BIN)/python -m bench.preferences
 	$(BIN)/python -m bench.merkle
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.sessions
