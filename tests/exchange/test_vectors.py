@@ -21,7 +21,7 @@ from exchange.delivery import Mechanism
 from exchange.order import Side
 from exchange.trade import Trade
 from exchange.tree import Fee, Tree
-from exchange.units import MicroPerKwh, share
+from exchange.units import share
 from tests.exchange.trees import node, one_node
 from tests.strategies import SESSION, one_fee, resting
 
