@@ -135,7 +135,10 @@ def large_book(pairs: int) -> Book:
                 free=Nano(1 << 60),
             )
         )
-    resting = [Resting(one.signed.order, one.digest, one.receipt.sequence, one.account, "", TREE.root.number) for one in accepted]
+    resting = [
+        Resting(one.signed.order, one.digest, one.receipt.sequence, one.account, "", TREE.root.number)
+        for one in accepted
+    ]
     cleared = SessionCleared(
         session=session,
         clearing=clear(resting, session=session, tree=TREE),

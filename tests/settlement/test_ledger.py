@@ -32,6 +32,8 @@ from tests.settlement.world import CONSUMING, EURO, FEES, founded, honest_world
 from tests.strategies import fee_row
 
 REGISTRY = registry()
+
+
 class Markets(dict[int, MarketOpened]):
     """Every market is open, and the accounts of nodes are spread over those there are."""
 

@@ -87,7 +87,10 @@ OTHER_CHAIN = replace(PROOF.place, chain_id=1)
             replace(PROOF, trade=replace(PROOF.trade, rate=MicroPerKwh(PROOF.trade.rate + 1))),
             ["proof-leaf", "proof-order"],
         ),
-        (replace(PROOF, trade=replace(PROOF.trade, fees=one_fee(7, PROOF.trade.fee_rate + 1))), ["proof-leaf", "proof-order"]),
+        (
+            replace(PROOF, trade=replace(PROOF.trade, fees=one_fee(7, PROOF.trade.fee_rate + 1))),
+            ["proof-leaf", "proof-order"],
+        ),
         (replace(PROOF, trade=replace(PROOF.trade, fees=one_fee(8, PROOF.trade.fee_rate))), ["proof-leaf"]),
         (replace(PROOF, leaf=OTHER.leaf), ["proof-leaf", "proof-path"]),
         (replace(PROOF, siblings=PROOF.siblings[1:]), ["proof-path"]),

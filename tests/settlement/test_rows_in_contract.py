@@ -23,6 +23,7 @@ from tests.contracts.test_settle_properties import NODES, honest, new_town
 from tests.registries import ROLES
 from tests.strategies import fee_row
 
+
 def registry_of(town):
     known = Registry(ROLES)
     for number in town.accounts.values():
