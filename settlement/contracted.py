@@ -9,8 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exchange.book import Book
+from exchange.delivery import Product
 from exchange.units import NO_ENERGY, Wh, evenly
 from identity.address import Address
+
+_DELIVERED = frozenset({Product.SPOT, Product.FORWARD})
+"""The products that are delivered as traded; of a reserve only what is activated is."""
 
 Place = tuple[Address, int]
 """An asset, and the start of a slot (unix seconds)."""
@@ -37,6 +41,8 @@ def contracted(books: Iterable[Book]) -> dict[Place, Wh]:
     """Return the contracted net of every asset that traded or used its own energy, by slot."""
     net: dict[Place, int] = {}
     for book in books:
+        if book.key.product not in _DELIVERED:
+            continue
         start, slot = book.key.delivery_start, book.rules.slot
         parts = len(range(0, book.market.period, slot))
         asset_of = {order.digest: order.signed.order.asset for order in book.orders}

@@ -16,6 +16,7 @@ MeteringRefused               metering-refused
 │   └── RegisterFellBack      register-fell-back
 ├── RulesMalformed            malformed-imbalance-rules
 ├── PricesConflict            imbalance-prices-conflict
+├── RunMalformed              malformed-run
 ├── RunOutOfTurn              run-out-of-turn
 └── UnknownRun                unknown-run
 
@@ -182,6 +183,16 @@ class PricesConflict(MeteringRefused):
     def __init__(self, start: int) -> None:
         super().__init__(f"other prices were published for the slot that begins at {start}")
         self.start = start
+
+
+class RunMalformed(MeteringRefused):
+    """The document is no imbalance run, or not in the one form it has."""
+
+    code = "malformed-run"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class RunOutOfTurn(MeteringRefused):
