@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from exchange.units import Wh
-from identity.address import Address
+from identity.address import Address, to_text
 from identity.hashing import keccak
 from identity.typed_data import digest
 
@@ -70,6 +70,19 @@ class SignedReading:
     reading: Reading
     signature: bytes
     estimated: bool = False
+
+    def to_document(self) -> dict[str, object]:
+        """Return the reading as it is handed in: plain values for JSON."""
+        reading = self.reading
+        return {
+            "asset": to_text(reading.asset),
+            "start": reading.start,
+            "seconds": reading.seconds,
+            "net_wh": reading.net,
+            "version": reading.version,
+            "estimated": self.estimated,
+            "signature": "0x" + self.signature.hex(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
