@@ -21,6 +21,8 @@ setup: $(VENV)/.ready ## a virtual environment with the locked dependencies
 demo: setup ## a street of homes trades a whole day; the audit proves it
 	$(BIN)/merit demo
 
+# without compiled files, every worker and every process that a test starts would compile the house anew
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup ## every test that needs nothing but Python
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 

@@ -6,7 +6,7 @@ values: what cannot be read becomes a finding, and everything else goes on to be
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +20,17 @@ from contracts.local_evm import LocalEvm
 from exchange.book import Book, book_from_document
 from exchange.documents import event_from_document, hexed
 from exchange.errors import JournalBroken, OrderMalformed
-from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared
+from exchange.events import (
+    Event,
+    NodeTermsSet,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    TickCleared,
+)
 from exchange.parameters import Parameters
+from exchange.rulebook import Rulebook
 from identity.address import Address
 from identity.errors import IdentityRefused
 from settlement.audit import audit, audit_batches
@@ -183,17 +192,25 @@ def audit_folder(
 
 def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book], set[int]]:
     """Return the books that events make, and the sequence numbers of orders in sessions not cleared yet."""
+    rulebook = Rulebook(parameters)
     orders: dict[object, list[OrderAccepted]] = {}
     cancellations: dict[object, list[OrderCancelled]] = {}
+    ticks: dict[object, list[TickCleared]] = {}
     cleared: list[SessionCleared] = []
     for event in events:
         match event:
             case ParametersSet():
-                parameters = event.parameters
+                rulebook = Rulebook(event.parameters)
+            case NodeTermsSet():
+                # what makes no rules cannot have held: the books then differ from what the chain has
+                with suppress(ValueError, LookupError, AssertionError):
+                    rulebook.set(event)
             case OrderAccepted():
                 orders.setdefault(event.signed.order.session, []).append(event)
             case OrderCancelled():
                 cancellations.setdefault(event.session, []).append(event)
+            case TickCleared():
+                ticks.setdefault(event.session, []).append(event)
             case SessionCleared():
                 cleared.append(event)
             case _:
@@ -201,12 +218,15 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
     books = [
         Book(
             key=event.session,
-            parameters=parameters,
+            parameters=rulebook.founding,
+            changes=rulebook.changes_before(event.session),
             orders=tuple(orders.get(event.session, ())),
             cancellations=tuple(cancellations.get(event.session, ())),
+            ticks=tuple(ticks.get(event.session, ())),
             cleared=event,
         )
         for event in cleared
+        if rulebook.founding.market_or_none(event.session.market) is not None
     ]
     done = {event.session for event in cleared}
     waiting = {order.receipt.sequence for key, taken in orders.items() if key not in done for order in taken}

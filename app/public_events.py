@@ -12,11 +12,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from exchange.effects.trade_index import TradeRecord
 from exchange.effects.views import trade_document
-from exchange.events import Event, GateClosed, OrderAccepted, OrderCancelled, SessionCleared, SessionSettled
+from exchange.events import (
+    Event,
+    GateClosed,
+    OrderAccepted,
+    OrderCancelled,
+    SessionCleared,
+    SessionSettled,
+    TickCleared,
+)
 from exchange.held_session import Session
 from exchange.receipt import Receipt
 from identity.hashing import keccak
@@ -87,6 +96,8 @@ def _events(event: Event, sources: Sources) -> Iterator[tuple[Topic, str, Docume
             accepted = sources.order(event.digest)
             data = _of(event.session, event.at) | {"receipt": receipt_name(accepted.receipt)}
             yield Topic.ORDERS, "order-cancelled", data, (accepted.account,)
+        case TickCleared():
+            yield Topic.SESSIONS, "tick-cleared", _of(event.session, event.at) | _figures(event.clearing), ()
         case GateClosed():
             yield Topic.SESSIONS, "gate-closed", _of(event.session, event.at), ()
         case SessionCleared():
@@ -103,16 +114,22 @@ def _cleared(event: SessionCleared, session: Session) -> Iterator[tuple[Topic, s
         "orders": len(session.orders),
         "cancelled": len(session.cancelled),
         "rate_micro_per_kwh": clearing.rate,
-        "average_micro_per_kwh": clearing.average,
-        "energy_wh": clearing.energy,
-        "own_use_wh": sum(use.energy for use in clearing.own_uses),
-        "trades": len(clearing.trades),
+        **_figures(clearing),
     }
     yield Topic.SESSIONS, "session-cleared", _of(event.session, event.at) | summary, ()
     for trade in clearing.trades:
         buyer, seller = session.orders[trade.bid].account, session.orders[trade.offer].account
         record = TradeRecord(leaf=trade.leaf(), trade=trade, buyer=buyer, seller=seller)
         yield Topic.TRADES, "trade", trade_document(record) | {"at": event.at}, (buyer, seller)
+
+
+def _figures(clearing: Clearing) -> Document:
+    return {
+        "average_micro_per_kwh": clearing.average,
+        "energy_wh": clearing.energy,
+        "own_use_wh": sum(use.energy for use in clearing.own_uses),
+        "trades": len(clearing.trades),
+    }
 
 
 def _of(key: SessionKey, at: int) -> Document:

@@ -80,7 +80,7 @@ def settle(evm: Evm, clock: Clock, sessions: int, pid: int | None) -> None:
             spent = base = wall = trades = 0.0
             chain = 0.0 if pid is None else -cpu_seconds_of(pid)
             for start in starts:
-                clock.now = max(clock.now, founded.parameters.market.gate_closure(start) + 1)
+                clock.now = max(clock.now, founded.parameters.spot.gate_closure(start) + 1)
                 if pid is not None:
                     rpc("evm_setNextBlockTimestamp", clock.now)
                     rpc("evm_mine")
@@ -92,7 +92,7 @@ def settle(evm: Evm, clock: Clock, sessions: int, pid: int | None) -> None:
                     clock.now += 1
                 spent += time.process_time() - cpu
                 wall += time.perf_counter() - clocked
-                book = house.desk.book(founded.parameters.market.session(start))
+                book = house.desk.book(founded.parameters.spot.session(start))
                 trades += len(book.cleared.clearing.trades)
                 cpu = time.process_time()
                 assert all(settle_calldata(batch) for batch in seal(book))

@@ -189,10 +189,10 @@ class Load:
     def _order(self, draw: random.Random) -> SignedOrder:
         parameters = self._founded.parameters
         home = draw.choice([member for member in self._founded.members if member.name.startswith("home-")])
-        start = draw.choice(list(parameters.market.open_deliveries(WallClock()())))
+        start = draw.choice(list(parameters.spot.open_deliveries(WallClock()())))
         alternative = Alternative(sell=MicroPerKwh(300_000), buy=MicroPerKwh(80_000))
         energy, salt = Wh(draw.randint(1, 2_000)), draw.getrandbits(32)
-        order = need(home.assets["load"].identity, energy, parameters.market, start, alternative, salt)
+        order = need(home.assets["load"].identity, energy, parameters.spot, start, alternative, salt)
         key = member_key(home.name)
         return SignedOrder(order, sign(order.digest(parameters.domain.separator()), key))
 

@@ -15,7 +15,7 @@ from bench.measure import cpu_seconds, load_line
 from bench.town import FIRST_START, PERIOD, Clock, Town
 from exchange.clear import clear
 from exchange.effects.journal import SqliteJournal
-from exchange.market import resting_order
+from exchange.session_clearing import resting_order
 from settlement.batch import seal
 from settlement.calldata import settle_calldata
 

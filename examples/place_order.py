@@ -43,7 +43,7 @@ def main() -> int:
         http.headers["Authorization"] = f"Bearer {session['token']}"
 
         account = http.get("/v1/accounts", params={"holder": holder}).raise_for_status().json()["accounts"][0]
-        market = meta["parameters"]["market"]
+        market = meta["parameters"]["markets"][0]
         delivery_start = meta["open_deliveries"][0]
         order = {
             "asset": (options.asset or account["assets"][0]["asset"]).lower(),

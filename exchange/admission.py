@@ -12,11 +12,14 @@
      8  size-out-of-bounds      energy, then limit
      9  preferences-unknown, preferences-differ, malformed-order (preferences that no order of its side can have)
     10  order-cancelled         this very order was taken back before
-    11  own-crossing            the account could trade with itself
-    12  short-of-collateral     free credit does not cover the worst case
+    11  no-forecast, beyond-forecast
+                                the asset would have more on order and matched than was forecast of it, where the
+                                community holds its members to that
+    12  own-crossing            the account could trade with itself
+    13  short-of-collateral     free credit does not cover the worst case
 
 An order that is already held is not refused: it is answered as it was the first time.
-Steps 3 to 9 look at the order alone and stand here; 10 to 12 need the session and stand in `market.py`.
+Steps 3 to 9 look at the order alone and stand here; 10 to 13 need what else there is and stand in `market.py`.
 """
 
 from exchange.delivery import Market

@@ -11,18 +11,20 @@ from exchange.delivery import Market, SessionKey
 from exchange.documents import event_from_document, event_to_document
 from exchange.errors import OrderMalformed, SessionNotCleared
 from exchange.events import (
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
     SessionCleared,
+    TickCleared,
 )
 from exchange.held_session import Session
 from exchange.parameters import Parameters
 from exchange.rulebook import Rulebook
 from exchange.terms import under
 
-Kind = TypeVar("Kind", NodeTermsSet, OrderAccepted, OrderCancelled)
+Kind = TypeVar("Kind", NodeTermsSet, OrderAccepted, OrderCancelled, TickCleared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,8 @@ class Book:
     """What was ordered, taken back and cleared in one session, and the rules that held.
 
     `parameters` are those of the founding, `changes` all that were made of them before the session's gate opened, in
-    their order; `rules` are what they make. Raises `ValueError` where they make none.
+    their order; `rules` are what they make. `ticks` are the clearings while the gate was open, in order; `cleared`
+    is what they and the last one came to. Raises `ValueError` where they make none.
     """
 
     key: SessionKey
@@ -39,6 +42,7 @@ class Book:
     cancellations: tuple[OrderCancelled, ...]
     cleared: SessionCleared
     changes: tuple[NodeTermsSet, ...] = ()
+    ticks: tuple[TickCleared, ...] = ()
     rules: Parameters = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -55,6 +59,11 @@ class Book:
     def market(self) -> Market:
         """The product that was traded."""
         return self.rules.market_of(self.key.market)
+
+    @property
+    def forecasts(self) -> tuple[ForecastSet, ...]:
+        """The forecasts that its orders were held to, in the order they were taken."""
+        return self.cleared.forecasts
 
     @property
     def gate_opening(self) -> int:
@@ -74,6 +83,7 @@ class Book:
             "changes": [event_to_document(change) for change in self.changes],
             "orders": [event_to_document(order) for order in self.orders],
             "cancellations": [event_to_document(cancellation) for cancellation in self.cancellations],
+            "ticks": [event_to_document(tick) for tick in self.ticks],
             "cleared": event_to_document(self.cleared),
         }
 
@@ -90,6 +100,7 @@ def book_of(session: Session, rulebook: Rulebook) -> Book:
         changes=rulebook.changes_before(key),
         orders=tuple(session.orders.values()),
         cancellations=tuple(session.cancelled.values()),
+        ticks=session.ticks,
         cleared=session.cleared,
     )
 
@@ -102,10 +113,11 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
         "changes",
         "orders",
         "cancellations",
+        "ticks",
         "cleared",
     }:
         raise OrderMalformed(
-            "a book has session, parameters, changes, orders, cancellations and cleared, and nothing else"
+            "a book has session, parameters, changes, orders, cancellations, ticks and cleared, and nothing else"
         )
     rules = event_from_document({"event": "parameters-set", "parameters": document["parameters"], "at": 0})
     cleared = event_from_document(document["cleared"])
@@ -113,6 +125,9 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
         raise OrderMalformed("a book ends with a clearing")
     if cleared.session.number != document["session"]:
         raise OrderMalformed("the clearing is of another session than the book")
+    ticks = tuple(_events(document["ticks"], TickCleared))
+    if any(tick.session != cleared.session for tick in ticks):
+        raise OrderMalformed("a tick is of another session than the book")
     try:
         return Book(
             key=cleared.session,
@@ -120,6 +135,7 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
             changes=tuple(_events(document["changes"], NodeTermsSet)),
             orders=tuple(_events(document["orders"], OrderAccepted)),
             cancellations=tuple(_events(document["cancellations"], OrderCancelled)),
+            ticks=ticks,
             cleared=cleared,
         )
     except ValueError as error:
@@ -128,7 +144,7 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
 
 def _events(documents: object, kind: type[Kind]) -> Iterator[Kind]:
     if not isinstance(documents, list):
-        raise OrderMalformed("changes, orders and cancellations are lists")
+        raise OrderMalformed("changes, orders, cancellations and ticks are lists")
     for document in documents:
         event = event_from_document(document)
         if not isinstance(event, kind):

@@ -10,13 +10,18 @@ from typing import Any
 
 from exchange.delivery import Product
 from exchange.documents import event_from_document, event_to_document
+from exchange.errors import OrderMalformed
 from exchange.events import Event, OrderAccepted
 from exchange.order import Order, Side, SignedOrder
+from exchange.preferences import Preferences, from_document
 from exchange.receipt import Receipt
 from identity.address import Address
+from identity.claim_data import EnergyType
 
 _PRODUCTS = {product: product.name.lower() for product in Product}
 _PRODUCT_NAMES = {name: product for product, name in _PRODUCTS.items()}
+_ENERGY_TYPES = {energy_type: energy_type.name.lower() for energy_type in EnergyType}
+_ENERGY_TYPE_NAMES = {name: energy_type for energy_type, name in _ENERGY_TYPES.items()}
 _SIDES = {side: side.name.lower() for side in Side}
 _SIDE_NAMES = {name: side for side, name in _SIDES.items()}
 
@@ -28,8 +33,9 @@ def canonical(event: Event) -> str:
     order, receipt = event.signed.order, event.receipt
     return (
         f'{{"account":{event.account},"asset_number":{event.asset},"digest":"0x{event.digest.hex()}",'
-        f'"event":"order-accepted","free_nano":{event.free},'
-        f'"order":{{"asset":"0x{order.asset.hex()}","delivery_start":{order.delivery_start},'
+        f'"energy_type":"{_ENERGY_TYPES[event.energy_type]}","event":"order-accepted","free_nano":{event.free},'
+        f'"holder":"0x{event.holder.hex()}",'
+        f'"order":{{"alternatives":{_alternatives(event.signed.preferences)},"asset":"0x{order.asset.hex()}","delivery_start":{order.delivery_start},'
         f'"energy_wh":{order.energy},"limit_micro_per_kwh":{order.limit},"market":{order.market},'
         f'"preferences":"0x{order.preferences.hex()}","product":"{_PRODUCTS[order.product]}","salt":{order.salt},'
         f'"side":"{_SIDES[order.side]}","signature":"0x{event.signed.signature.hex()}",'
@@ -41,6 +47,12 @@ def canonical(event: Event) -> str:
     )
 
 
+def _alternatives(preferences: Preferences | None) -> str:
+    if preferences is None:
+        return "null"
+    return json.dumps(preferences.to_document()["alternatives"], sort_keys=True, separators=(",", ":"))
+
+
 def event_of(body: bytes) -> Event:
     """Read an event; raises `OrderMalformed` naming what is wrong, and `ValueError` where the body is no JSON.
 
@@ -48,7 +60,7 @@ def event_of(body: bytes) -> Event:
     """
     try:
         event = _accepted(_QUICK.decode(body.decode()))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OrderMalformed):
         event = None
     if event is not None and canonical(event).encode() == body:
         return event
@@ -83,6 +95,7 @@ def _accepted(document: dict[str, Any]) -> OrderAccepted | None:
                 salt=order["salt"],
             ),
             _sized(order["signature"], 64),
+            None if order["alternatives"] is None else from_document({"alternatives": order["alternatives"]}),
         ),
         receipt=Receipt(
             order=_sized(receipt["order"], 32),
@@ -96,6 +109,8 @@ def _accepted(document: dict[str, Any]) -> OrderAccepted | None:
         account=document["account"],
         asset=document["asset_number"],
         free=document["free_nano"],
+        holder=_sized(document["holder"], 20) if document["holder"] != "0x" else b"",
+        energy_type=_ENERGY_TYPE_NAMES[document["energy_type"]],
     )
 
 

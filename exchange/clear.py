@@ -81,7 +81,7 @@ def together(trades: Iterable[Trade]) -> list[Trade]:
     """
     found: dict[tuple[bytes, bytes, int, bytes], Trade] = {}
     for trade in trades:
-        what = trade.bid, trade.offer, trade.rate, trade.fees.hash
+        what = trade.bid, trade.offer, trade.rate, trade.fees.name
         known = found.get(what)
         found[what] = trade if known is None else replace(known, energy=Wh(known.energy + trade.energy))
     return list(found.values())

@@ -3,6 +3,7 @@
 All instants are UTC seconds. A session is the market of one product for one delivery period on one market node.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -116,11 +117,28 @@ class Market:
         """Return the first instant at which the session is cleared: proposals of others have been waited for."""
         return self.gate_closure(delivery_start) + self.matching
 
+    def opens_after(self, instant: int) -> int:
+        """Return the delivery start whose gate is the first to open after `instant`."""
+        start = instant + self.opening + 1
+        return start + -start % self.period
+
     def ticks_until(self, delivery_start: int, now: int) -> Iterator[int]:
         """Yield the instants within the gate, up to `now`, at which the orders that stand are matched."""
-        if self.tick:
-            first = self.gate_opening(delivery_start) + self.tick
-            yield from range(first, min(now + 1, self.gate_closure(delivery_start)), self.tick)
+        yield from self._ticks(delivery_start, now + 1)
+
+    def newest_tick(self, delivery_start: int, now: int) -> int | None:
+        """Return the last of the instants that `ticks_until` yields, if there is one."""
+        return max(self._ticks(delivery_start, now + 1)[-1:], default=None)
+
+    def tick_after(self, delivery_start: int, instant: int) -> int | None:
+        """Return the first instant within the gate after `instant` at which orders are matched, if there is one."""
+        ticks = self._ticks(delivery_start, self.gate_closure(delivery_start))
+        return min(ticks[bisect_right(ticks, instant) :][:1], default=None)
+
+    def _ticks(self, delivery_start: int, before: int) -> range:
+        """Return the instants within the gate and before another at which orders are matched; none without a tick."""
+        before = min(before, self.gate_closure(delivery_start)) if self.tick else 0
+        return range(self.gate_opening(delivery_start) + self.tick, before, self.tick or 1)
 
     def is_delivery_start(self, instant: int) -> bool:
         """Whether a delivery period begins at `instant`."""

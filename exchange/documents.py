@@ -5,14 +5,21 @@ surplus or out of range is refused: a document that was read once is valid.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-from exchange.clearing import Clearing, Held, NodeResult, OwnUse
-from exchange.delivery import Product, SessionKey
+from exchange.clearing_documents import (
+    clearing_from_document,
+    clearing_to_document,
+    fee_row,
+    share_to_document,
+    trade_from_document,
+    trade_to_document,
+)
+from exchange.delivery import Product
 from exchange.errors import OrderMalformed
 from exchange.events import (
     Event,
+    ForecastSet,
     GateClosed,
     NodeTermsSet,
     OrderAccepted,
@@ -20,29 +27,35 @@ from exchange.events import (
     ParametersSet,
     SessionCleared,
     SessionSettled,
+    TickCleared,
 )
-from exchange.fee_row import FeeRow
+from exchange.fields import Document, Fields, hexed, raw_bytes
+from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import from_document as parameters_from_document
-from exchange.preferences import Preferences
-from exchange.preferences import from_document as preferences_from_document
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
-from exchange.trade import Trade
-from exchange.tree import Fee, FeeShare
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
-from identity.claim_data import EnergyType
 from identity.errors import MalformedAddress
 
-Document = dict[str, Any]
-
-_MOST_SIBLINGS = 64
-
-
-def hexed(raw: bytes) -> str:
-    """Return bytes as `0x` and lower-case hex."""
-    return "0x" + raw.hex()
+__all__ = [
+    "clearing_from_document",
+    "clearing_to_document",
+    "event_from_document",
+    "event_to_document",
+    "fee_row",
+    "hexed",
+    "order_from_document",
+    "order_to_document",
+    "receipt_from_document",
+    "receipt_to_document",
+    "share_to_document",
+    "terms_from_document",
+    "terms_to_document",
+    "trade_from_document",
+    "trade_to_document",
+]
 
 
 def event_to_document(event: Event) -> Document:
@@ -56,6 +69,16 @@ def event_to_document(event: Event) -> Document:
                 "digest": hexed(event.digest),
                 **terms_to_document(event.terms, event.signature),
                 "signer": hexed(event.signer),
+                "at": event.at,
+            }
+        case ForecastSet():
+            return {
+                "event": "forecast-set",
+                "digest": hexed(event.digest),
+                **forecast_to_document(event.forecast, event.signature),
+                "signer": hexed(event.signer),
+                "account": event.account,
+                "sequence": event.sequence,
                 "at": event.at,
             }
         case OrderAccepted():
@@ -79,16 +102,28 @@ def event_to_document(event: Event) -> Document:
                 "signature": hexed(event.signature),
                 "at": event.at,
             }
+        case TickCleared():
+            return {
+                "event": "tick-cleared",
+                "session": event.session.number,
+                "clearing": clearing_to_document(event.clearing),
+                "excluded": [[hexed(digest), code] for digest, code in event.excluded],
+                "upto": event.upto,
+                "turn": event.turn,
+                "at": event.at,
+            }
         case GateClosed():
             return {"event": "gate-closed", "session": event.session.number, "at": event.at}
         case SessionCleared():
-            return {
+            held_to = [event_to_document(forecast) for forecast in event.forecasts]
+            return ({"forecasts": held_to} if held_to else {}) | {
                 "event": "session-cleared",
                 "session": event.session.number,
                 "clearing": clearing_to_document(event.clearing),
                 "excluded": [[hexed(digest), code] for digest, code in event.excluded],
                 "parameters": hexed(event.parameters),
                 "at": event.at,
+                "turn": event.turn,
             }
         case SessionSettled():
             return {"event": "session-settled", "session": event.session.number, "at": event.at}
@@ -96,7 +131,7 @@ def event_to_document(event: Event) -> Document:
 
 def event_from_document(document: Mapping[str, Any]) -> Event:
     """Read an event; raises `OrderMalformed` naming what is wrong with it."""
-    fields = _Fields(document)
+    fields = Fields(document)
     kind = fields.text("event")
     event: Event
     match kind:
@@ -113,6 +148,16 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 terms=fields.terms(),
                 signature=fields.raw("signature", 64),
                 signer=fields.raw("signer", 20),
+                at=fields.whole("at"),
+            )
+        case "forecast-set":
+            event = ForecastSet(
+                digest=fields.raw("digest", 32),
+                forecast=fields.forecast(),
+                signature=fields.raw("signature", 64),
+                signer=fields.raw("signer", 20),
+                account=fields.whole("account"),
+                sequence=fields.whole("sequence"),
                 at=fields.whole("at"),
             )
         case "order-accepted":
@@ -134,6 +179,16 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 signature=fields.raw("signature", 64),
                 at=fields.whole("at"),
             )
+        case "tick-cleared":
+            session = fields.session("session")
+            event = TickCleared(
+                session=session,
+                clearing=clearing_from_document(fields.mapping("clearing"), session),
+                excluded=tuple(_exclusion(pair) for pair in fields.items("excluded")),
+                upto=fields.whole("upto"),
+                turn=fields.whole("turn"),
+                at=fields.whole("at"),
+            )
         case "gate-closed":
             event = GateClosed(session=fields.session("session"), at=fields.whole("at"))
         case "session-cleared":
@@ -144,12 +199,34 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 excluded=tuple(_exclusion(pair) for pair in fields.items("excluded")),
                 parameters=fields.raw("parameters", 32),
                 at=fields.whole("at"),
+                turn=fields.whole("turn"),
+                forecasts=tuple(map(_forecast_set, fields.some("forecasts"))),
             )
         case "session-settled":
             event = SessionSettled(session=fields.session("session"), at=fields.whole("at"))
         case _:
             raise OrderMalformed(f"no event is called {kind!r}")
     fields.finish()
+    return event
+
+
+def forecast_to_document(forecast: Forecast, signature: bytes) -> Document:
+    """Return a signed forecast as plain values, as it is posted."""
+    return {
+        "asset": hexed(forecast.asset),
+        "start": forecast.start,
+        "seconds": forecast.seconds,
+        "consumption_wh": forecast.consumption,
+        "production_wh": forecast.production,
+        "serial": forecast.serial,
+        "signature": hexed(signature),
+    }
+
+
+def _forecast_set(document: Mapping[str, Any]) -> ForecastSet:
+    event = event_from_document(document)
+    if not isinstance(event, ForecastSet):
+        raise OrderMalformed("forecasts are a list of forecasts")
     return event
 
 
@@ -168,7 +245,7 @@ def terms_to_document(terms: NodeTerms, signature: bytes) -> Document:
 
 def terms_from_document(document: Mapping[str, Any]) -> tuple[NodeTerms, bytes]:
     """Read a signed change of a node's terms; raises `OrderMalformed` naming what is wrong with it."""
-    fields = _Fields(document)
+    fields = Fields(document)
     terms, signature = fields.terms(), fields.raw("signature", 64)
     fields.finish()
     return terms, signature
@@ -195,7 +272,7 @@ def order_to_document(signed: SignedOrder) -> Document:
 
 def order_from_document(document: Mapping[str, Any]) -> SignedOrder:
     """Read a signed order; raises `OrderMalformed` naming what is wrong with it."""
-    fields = _Fields(document)
+    fields = Fields(document)
     try:
         order = Order(
             asset=Address(fields.raw("asset", 20)),
@@ -232,7 +309,7 @@ def receipt_to_document(receipt: Receipt) -> Document:
 
 def receipt_from_document(document: Mapping[str, Any]) -> Receipt:
     """Read a receipt."""
-    fields = _Fields(document)
+    fields = Fields(document)
     receipt = Receipt(
         order=fields.raw("order", 32),
         sequence=fields.whole("sequence"),
@@ -245,259 +322,8 @@ def receipt_from_document(document: Mapping[str, Any]) -> Receipt:
     return receipt
 
 
-def clearing_to_document(clearing: Clearing) -> Document:
-    """Return a clearing as plain values."""
-    return {
-        "rate_micro_per_kwh": clearing.rate,
-        "low_micro_per_kwh": clearing.low,
-        "high_micro_per_kwh": clearing.high,
-        "trades": [trade_to_document(trade) for trade in clearing.trades],
-        "own_uses": [
-            {"bid": hexed(use.bid), "offer": hexed(use.offer), "energy_wh": use.energy} for use in clearing.own_uses
-        ],
-        "lapsed": [hexed(digest) for digest in clearing.lapsed],
-        "nodes": [
-            {
-                "node": result.node,
-                "energy_wh": result.energy,
-                "imported_wh": result.imported,
-                "exported_wh": result.exported,
-                "price_micro_per_kwh": result.price,
-                "low_micro_per_kwh": result.low,
-                "high_micro_per_kwh": result.high,
-            }
-            for result in clearing.nodes
-        ],
-        "held": [{"order": hexed(held.order), "node": held.node, "energy_wh": held.energy} for held in clearing.held],
-    }
-
-
-def clearing_from_document(document: Mapping[str, Any], session: SessionKey) -> Clearing:
-    """Read the clearing of `session`."""
-    fields = _Fields(document)
-    own_uses = []
-    for use in fields.mappings("own_uses"):
-        of_use = _Fields(use)
-        own_uses.append(
-            OwnUse(bid=of_use.raw("bid", 32), offer=of_use.raw("offer", 32), energy=Wh(of_use.whole("energy_wh")))
-        )
-        of_use.finish()
-    clearing = Clearing(
-        rate=fields.rate_or_none("rate_micro_per_kwh"),
-        low=fields.rate_or_none("low_micro_per_kwh"),
-        high=fields.rate_or_none("high_micro_per_kwh"),
-        trades=tuple(trade_from_document(trade, session) for trade in fields.mappings("trades")),
-        own_uses=tuple(own_uses),
-        lapsed=tuple(_raw(digest, 32, "lapsed") for digest in fields.items("lapsed")),
-        nodes=tuple(_node_result(result) for result in fields.mappings("nodes")),
-        held=tuple(_held(held) for held in fields.mappings("held")),
-    )
-    fields.finish()
-    return clearing
-
-
-def _node_result(document: Mapping[str, Any]) -> NodeResult:
-    fields = _Fields(document)
-    result = NodeResult(
-        node=fields.whole("node"),
-        energy=Wh(fields.whole("energy_wh")),
-        imported=Wh(fields.whole("imported_wh")),
-        exported=Wh(fields.whole("exported_wh")),
-        price=fields.rate_or_none("price_micro_per_kwh"),
-        low=fields.rate_or_none("low_micro_per_kwh"),
-        high=fields.rate_or_none("high_micro_per_kwh"),
-    )
-    fields.finish()
-    return result
-
-
-def _held(document: Mapping[str, Any]) -> Held:
-    fields = _Fields(document)
-    held = Held(order=fields.raw("order", 32), node=fields.whole("node"), energy=Wh(fields.whole("energy_wh")))
-    fields.finish()
-    return held
-
-
-def trade_to_document(trade: Trade) -> Document:
-    """Return a trade as plain values, without its session."""
-    return {
-        "bid": hexed(trade.bid),
-        "offer": hexed(trade.offer),
-        "energy_wh": trade.energy,
-        "rate_micro_per_kwh": trade.rate,
-        "fees": [share_to_document(share) for share in trade.fees.shares],
-        "top": trade.fees.top,
-        "alternative": trade.alternative,
-    }
-
-
-def trade_from_document(document: Mapping[str, Any], session: SessionKey) -> Trade:
-    """Read a trade of `session`."""
-    fields = _Fields(document)
-    top = fields.whole("top")
-    trade = Trade(
-        session=session,
-        bid=fields.raw("bid", 32),
-        offer=fields.raw("offer", 32),
-        energy=Wh(fields.whole("energy_wh")),
-        rate=MicroPerKwh(fields.whole("rate_micro_per_kwh")),
-        fees=_fees(tuple(map(_share, fields.mappings("fees"))), top),
-        alternative=fields.whole_or_none("alternative"),
-    )
-    fields.finish()
-    return trade
-
-
-def share_to_document(share: FeeShare) -> Document:
-    """Return what one node takes as plain values."""
-    return {"node": share.node, "rate_micro_per_kwh": share.rate}
-
-
-def _share(document: Mapping[str, Any]) -> tuple[int, int]:
-    fields = _Fields(document)
-    share = fields.whole("node"), fields.whole("rate_micro_per_kwh")
-    fields.finish()
-    return share
-
-
-def _fees(shares: tuple[tuple[int, int], ...], top: int) -> FeeRow:
-    try:
-        return fee_row(shares, top)
-    except ValueError as error:
-        raise OrderMalformed(str(error)) from error
-
-
-@lru_cache(maxsize=1 << 12)  # there are millions of trades and few ways through a tree
-def fee_row(shares: tuple[tuple[int, int], ...], top: int) -> FeeRow:
-    """Return the row of these pairs of a node and a rate: one value for all trades that went the same way.
-
-    Raises `ValueError` as `FeeRow` does.
-    """
-    return FeeRow(tuple(FeeShare(node, MicroPerKwh(rate)) for node, rate in shares), top)
-
-
 def _exclusion(pair: object) -> tuple[bytes, str]:
     match pair:
         case [digest, str(code)]:
-            return _raw(digest, 32, "excluded"), code
+            return raw_bytes(digest, 32, "excluded"), code
     raise OrderMalformed("excluded is not a list of pairs of an order and a code")
-
-
-def _raw(value: object, size: int, name: str) -> bytes:
-    if not isinstance(value, str) or len(value) != 2 + 2 * size:
-        raise OrderMalformed(f"{name} is not 0x and {2 * size} hex digits")
-    try:
-        raw = bytes.fromhex(value[2:])
-    except ValueError as error:
-        raise OrderMalformed(f"{name} is not 0x and {2 * size} hex digits") from error
-    if hexed(raw) != value:  # one value has one text: no blanks, no capitals
-        raise OrderMalformed(f"{name} is not 0x and {2 * size} lower-case hex digits")
-    return raw
-
-
-class _Fields:
-    """The fields of one document, taken out one by one, so that what is left over can be refused."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        if not isinstance(document, Mapping):
-            raise OrderMalformed("this is not an object with named fields")
-        self._rest = dict(document)
-
-    def _take(self, name: str) -> Any:
-        if name not in self._rest:
-            raise OrderMalformed(f"{name} is missing")
-        return self._rest.pop(name)
-
-    def whole(self, name: str) -> int:
-        value = self._take(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise OrderMalformed(f"{name} is not a whole number")
-        return value
-
-    def rate_or_none(self, name: str) -> MicroPerKwh | None:
-        value = self.whole_or_none(name)
-        return None if value is None else MicroPerKwh(value)
-
-    def whole_or_none(self, name: str) -> int | None:
-        if self._rest.get(name, ...) is None:
-            del self._rest[name]
-            return None
-        return self.whole(name)
-
-    def text(self, name: str) -> str:
-        value = self._take(name)
-        if not isinstance(value, str):
-            raise OrderMalformed(f"{name} is not text")
-        return value
-
-    def raw(self, name: str, size: int) -> bytes:
-        return _raw(self._take(name), size, name)
-
-    def terms(self) -> NodeTerms:
-        """Take the fields of a change of a node's terms."""
-        try:
-            return NodeTerms(
-                node=self.whole("node"),
-                fee=Fee(constant=MicroPerKwh(self.whole("fee_micro_per_kwh")), ppm=self.whole("fee_ppm")),
-                import_limit=self.limit("import_limit_wh"),
-                export_limit=self.limit("export_limit_wh"),
-                serial=self.whole("serial"),
-            )
-        except ValueError as error:
-            raise OrderMalformed(str(error)) from error
-
-    def limit(self, name: str) -> Wh | None:
-        """Take a limit of a node; none is no bound."""
-        value = self.whole_or_none(name)
-        return None if value is None else Wh(value)
-
-    def preferences(self, name: str) -> Preferences | None:
-        """Take the alternatives of an order; none is no preferences."""
-        value = self._take(name)
-        return None if value is None else preferences_from_document({"alternatives": value})
-
-    def holder(self, name: str) -> bytes:
-        """Take an address, or nothing where none was written down."""
-        value = self.text(name)
-        return b"" if value == "0x" else _raw(value, 20, name)
-
-    def energy_type(self, name: str) -> EnergyType:
-        """Take the name of an energy type."""
-        try:
-            return EnergyType[self.text(name).upper()]
-        except KeyError as error:
-            raise OrderMalformed(f"{name} is no energy type") from error
-
-    def path(self, name: str) -> bytes:
-        """Take hashes of 32 bytes, one after another; 64 of them lead through any tree."""
-        value = self.text(name)
-        hashes = min((len(value) - 2) >> 6, _MOST_SIBLINGS)
-        return _raw(value, 32 * hashes, name)
-
-    def session(self, name: str) -> SessionKey:
-        try:
-            return SessionKey.of(self.whole(name))
-        except ValueError as error:
-            raise OrderMalformed(f"{name} is no session") from error
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        value = self._take(name)
-        if not isinstance(value, dict):
-            raise OrderMalformed(f"{name} is not an object")
-        return value
-
-    def mappings(self, name: str) -> list[dict[str, Any]]:
-        value = self._take(name)
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise OrderMalformed(f"{name} is not a list of objects")
-        return value
-
-    def items(self, name: str) -> list[Any]:
-        value = self._take(name)
-        if not isinstance(value, list):
-            raise OrderMalformed(f"{name} is not a list")
-        return value
-
-    def finish(self) -> None:
-        if self._rest:
-            raise OrderMalformed(f"there is no field {', '.join(sorted(self._rest))} here")

@@ -9,14 +9,20 @@
     │   ├── GateClosed            gate-closed
     │   ├── OrderExpired          order-expired
     │   ├── SizeOutOfBounds       size-out-of-bounds
+    │   ├── NoForecast            no-forecast
+    │   ├── BeyondForecast        beyond-forecast
     │   ├── PreferencesUnknown    preferences-unknown
     │   ├── PreferencesDiffer     preferences-differ
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
+    ├── OrderFilled               order-filled
     ├── UnknownNode               unknown-node
     ├── TermsOutOfTurn            terms-out-of-turn
     ├── TermsOutOfBounds          terms-out-of-bounds
+    ├── ForecastsNotTaken         forecasts-not-taken
+    ├── ForecastOutOfBounds       forecast-out-of-bounds
+    ├── ForecastOvertaken         forecast-overtaken
     ├── UnknownOrder              unknown-order
     ├── UnknownSession            unknown-session
     ├── UnknownTrade              unknown-trade
@@ -126,6 +132,33 @@ class SizeOutOfBounds(OrderRejected):
         self.high = high
 
 
+class NoForecast(OrderRejected):
+    """The asset may order what was forecast of it, and for a slot of the delivery nothing was."""
+
+    code = "no-forecast"
+
+    def __init__(self, asset: str, slot: int) -> None:
+        super().__init__(f"there is no forecast of {asset} for the slot that begins at {slot}")
+        self.asset = asset
+        self.slot = slot
+
+
+class BeyondForecast(OrderRejected):
+    """With this order the asset would have more on order and matched in a slot than was forecast of it."""
+
+    code = "beyond-forecast"
+
+    def __init__(self, *, slot: int, forecast: int, used: int, energy: int) -> None:
+        super().__init__(
+            f"in the slot that begins at {slot} the order would have {energy} Wh beside {used} Wh that are on order or "
+            f"matched, and {forecast} Wh are forecast"
+        )
+        self.slot = slot
+        self.forecast = forecast
+        self.used = used
+        self.energy = energy
+
+
 class PreferencesUnknown(OrderRejected):
     """The order is bound to preferences that were not handed in, or that this market does not take."""
 
@@ -175,6 +208,16 @@ class OrderCancelledBefore(OrderRejected):
         self.order = order
 
 
+class OrderFilled(ExchangeRefused):
+    """All of the order was matched at a tick: nothing is left of it that could be taken back."""
+
+    code = "order-filled"
+
+    def __init__(self, order: bytes) -> None:
+        super().__init__(f"all of the order 0x{order.hex()} is matched, and what is matched is not taken back")
+        self.order = order
+
+
 class UnknownNode(ExchangeRefused):
     """There is no node with this number in the tree."""
 
@@ -200,6 +243,33 @@ class TermsOutOfBounds(ExchangeRefused):
     """The fee or the limits are none that the node can have: the fee of some trade would be above its cap."""
 
     code = "terms-out-of-bounds"
+
+
+class ForecastsNotTaken(ExchangeRefused):
+    """This community holds nobody to forecasts, and takes none."""
+
+    code = "forecasts-not-taken"
+
+    def __init__(self) -> None:
+        super().__init__("this community holds nobody to forecasts, and takes none")
+
+
+class ForecastOutOfBounds(ExchangeRefused):
+    """The forecast is for other times than those that are traded, or for too many of them at once."""
+
+    code = "forecast-out-of-bounds"
+
+
+class ForecastOvertaken(ExchangeRefused):
+    """A forecast with the same or a higher serial is held for one of the slots."""
+
+    code = "forecast-overtaken"
+
+    def __init__(self, serial: int, held: int, slot: int) -> None:
+        super().__init__(f"the forecast has the serial {serial}; for the slot that begins at {slot}, {held} is held")
+        self.serial = serial
+        self.held = held
+        self.slot = slot
 
 
 class UnknownOrder(ExchangeRefused):

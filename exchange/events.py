@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
+from exchange.forecast import Forecast
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt
@@ -22,12 +23,25 @@ class ParametersSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTermsSet:
-    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens from `at` on."""
+    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens after `at`."""
 
     digest: bytes
     terms: NodeTerms
     signature: bytes
     signer: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSet:
+    """An asset's forecast was taken: orders are held to it from the one with the number `sequence` on."""
+
+    digest: bytes
+    forecast: Forecast
+    signature: bytes
+    signer: bytes
+    account: int
+    sequence: int
     at: int
 
 
@@ -61,6 +75,22 @@ class OrderCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TickCleared:
+    """The orders that stood at an instant within the gate were matched: those received before `at`, up to `upto`.
+
+    `at` is the instant by the calendar, `upto` the number of the last receipt that took part, `turn` counts the
+    clearings of the whole exchange before this one. `excluded` names orders whose authority had ended, with the reason.
+    """
+
+    session: SessionKey
+    clearing: Clearing
+    excluded: tuple[tuple[bytes, str], ...]
+    upto: int
+    turn: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateClosed:
     """A session takes orders no longer."""
 
@@ -70,13 +100,19 @@ class GateClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCleared:
-    """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason."""
+    """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason.
+
+    `clearing` is all that was made of the session, its ticks included; `turn` counts the clearings of the whole
+    exchange before this one, ticks included. `forecasts` are those that its orders were held to, where they were.
+    """
 
     session: SessionKey
     clearing: Clearing
     excluded: tuple[tuple[bytes, str], ...]
     parameters: bytes
     at: int
+    turn: int = 0
+    forecasts: tuple[ForecastSet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,4 +123,14 @@ class SessionSettled:
     at: int
 
 
-Event = ParametersSet | NodeTermsSet | OrderAccepted | OrderCancelled | GateClosed | SessionCleared | SessionSettled
+Event = (
+    ParametersSet
+    | NodeTermsSet
+    | ForecastSet
+    | OrderAccepted
+    | OrderCancelled
+    | TickCleared
+    | GateClosed
+    | SessionCleared
+    | SessionSettled
+)

@@ -46,8 +46,8 @@ def why(
     """Explain what the clearing of its session over `tree` made of `entry`; `mechanism` is that of the market.
 
     `cancelled` and `excluded` (the code of the refusal) say that the order was taken back, or that its authority had
-    ended by gate closure: such an order was not cleared. An order that was partly own energy is explained by
-    what became of the rest.
+    ended by gate closure: such an order was not cleared, but what ticks had matched of the first before.
+    An order that was partly own energy is explained by what became of the rest.
     """
     trades = [trade for trade in clearing.trades if entry.digest in (trade.bid, trade.offer)]
     filled = Wh(sum(trade.energy for trade in trades))
@@ -55,6 +55,9 @@ def why(
     missing = Wh(entry.order.energy - own - filled)
     if cancelled:
         code, sentence = CANCELLED, "It was cancelled before the gate closed."
+        if trades:
+            matched = f"{filled} Wh were traded at {_rates(trades)}{_paid_note(entry, trades)} at ticks"
+            sentence = f"{matched}; the rest was cancelled before the gate closed."
     elif excluded is not None:
         code, sentence = EXCLUDED, f"Its signer could no longer act for the asset at gate closure ({excluded})."
     elif entry.digest in clearing.lapsed:

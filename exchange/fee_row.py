@@ -26,7 +26,7 @@ class FeeRow:
 
     shares: tuple[FeeShare, ...]
     top: int
-    hash: bytes = field(init=False, repr=False, compare=False)
+    name: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         numbers = [share.node for share in self.shares]
@@ -37,7 +37,7 @@ class FeeRow:
                 raise ValueError("a share names a node by 32 bits and a rate by 48")
             if not share.rate and share.node != self.top:
                 raise ValueError("a node that takes nothing is left out")
-        object.__setattr__(self, "hash", keccak(b"".join(map(word, self.words()))))
+        object.__setattr__(self, "name", keccak(b"".join(map(word, self.words()))))
 
     @property
     def rate(self) -> MicroPerKwh:

@@ -6,17 +6,16 @@ through it gives the same state again.
 """
 
 from bisect import insort
-from collections.abc import Callable, Mapping
-from typing import TypedDict
+from collections.abc import Callable
 
-from exchange.admission import admit, check_gate, check_market, judge
-from exchange.clear import Resting, clear
-from exchange.clearing import Clearing
+from exchange.admission import admit, check_gate, check_market
 from exchange.crossings import Crossings
 from exchange.delivery import SessionKey
 from exchange.errors import (
+    ForecastsNotTaken,
     GateClosed,
     OrderCancelledBefore,
+    OrderFilled,
     OwnCrossing,
     ShortOfCollateral,
     UnknownOrder,
@@ -24,46 +23,39 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
     SessionCleared,
     SessionSettled,
+    TickCleared,
 )
 from exchange.events import (
     GateClosed as GateClosedEvent,
 )
+from exchange.forecast import Forecast
+from exchange.forecasts import Forecasts
 from exchange.held_session import Session, SessionForgotten, Summary
 from exchange.order import Order, SignedOrder, cancellation_digest
 from exchange.own_orders import Home, OwnOrders
 from exchange.parameters import Parameters
+from exchange.positions import Positions
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
-from exchange.resting import NOBODY
 from exchange.rulebook import Rulebook
 from exchange.session import SessionState, Step, after, follows
+from exchange.session_clearing import clear_closed, clear_tick
 from exchange.terms import NodeTerms
-from exchange.units import Nano
-from identity.address import Address, to_address, to_text
+from exchange.units import Nano, Wh
 from identity.claim_data import EnergyType
-from identity.errors import AuthorityRefused, NotTheGridOperator
-from identity.registry import Registry, Standing
+from identity.registry import Registry
 from identity.signature import recover
 
-ENERGY_TYPE_CHANGED = "energy-type-changed"
-"""Why an order is left out whose asset is certified for another energy than it was taken with."""
-
-
-class _KnownBy(TypedDict, total=False):
-    """What an order is known by beyond its asset and account."""
-
-    holder: bytes
-    energy_type: EnergyType
-
-
 _KEPT_SECONDS = 32 * 86_400
-"""How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
+"""How long after its delivery began it is kept what crossed boundaries and what assets are to deliver: no session is
+cleared so late."""
 
 
 class Market:
@@ -88,6 +80,11 @@ class Market:
         self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
         self._uncleared: dict[SessionKey, None] = {}
         self._crossings = Crossings({}, 1)
+        self.positions = Positions({}, 1)
+        self.forecasts = Forecasts({}, 1)
+        self._tick_due: dict[SessionKey, int] = {}  # of open sessions in which something was ordered since the last
+        self.latest_tick = 0  # nothing is decided as of an earlier instant, should the clock be set back
+        self._turn = 0  # how many clearings there were, ticks included
 
     @property
     def rulebook(self) -> Rulebook:
@@ -146,8 +143,16 @@ class Market:
         return Nano(self._reserved.get(account, 0))
 
     def due(self, now: int) -> list[Session]:
-        """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order."""
-        return [self.sessions[key] for key in sorted(self._uncleared) if self.gate_closure(key) <= now]
+        """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order of closure."""
+        due = sorted((closure, key) for key in self._uncleared if (closure := self.gate_closure(key)) <= now)
+        return [self.sessions[key] for _, key in due]
+
+    def ticks_due(self, now: int) -> list[SessionKey]:
+        """Return the sessions in which orders are to be matched by `now` before anything else is decided, in order.
+
+        A tick at which nothing was ordered since the one before is passed over.
+        """
+        return sorted(key for key, due in self._tick_due.items() if due <= now)
 
     def gate_closure(self, key: SessionKey) -> int:
         """Return when the gate of a session closes."""
@@ -186,11 +191,14 @@ class Market:
                 raise OrderCancelledBefore(digest)
         elif key in self.forgotten:
             raise GateClosed(self.gate_closure(key))
+        if self.parameters.forecast_caps:
+            self.forecasts.check(order, self.positions)
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
         if order.most_it_can_cost > free:
             raise ShortOfCollateral(order.most_it_can_cost, free)
+        known_by = self.parameters.preferences  # what the preferences of others are held against
         return OrderAccepted(
             digest=digest,
             signed=signed,
@@ -199,15 +207,9 @@ class Market:
             account=account,
             asset=standing.asset.number,
             free=free,
-            **self._known_by(order, standing, registry),
+            holder=standing.account.holder if known_by else b"",
+            energy_type=registry.energy_type(order.asset, self.gate_closure(key)) if known_by else EnergyType.NONE,
         )
-
-    def _known_by(self, order: Order, standing: Standing, registry: Registry) -> _KnownBy:
-        """Return what the preferences of others are held against, where there can be any."""
-        if not self.parameters.preferences:
-            return {}
-        energy_type = registry.energy_type(order.asset, self.gate_closure(order.session))
-        return {"holder": standing.account.holder, "energy_type": energy_type}
 
     def cancel(self, digest: bytes, signature: bytes, *, registry: Registry, now: int) -> OrderCancelled | None:
         """Decide on a signed cancellation; nothing is to be done for an order that is cancelled already."""
@@ -221,7 +223,22 @@ class Market:
         check_gate(market, order.delivery_start, now)
         if not follows(session.state, Step.CANCEL):
             raise GateClosed(market.gate_closure(order.delivery_start))
+        if not session.left(digest):
+            raise OrderFilled(digest)
         return OrderCancelled(digest=digest, session=session.key, signature=signature, at=now)
+
+    def tick(self, key: SessionKey, *, registry: Registry, now: int) -> TickCleared:
+        """Decide what the orders of an open session make of each other at the newest tick that has come by `now`.
+
+        Ticks that were missed are made up for as one: nothing was ordered in between, or they would not be missing.
+        """
+        session = self.session(key)
+        assert follows(session.state, Step.TICK), "orders are matched at ticks while the gate is open"
+        at = self.parameters.market_of(key.market).newest_tick(key.delivery_start, now)
+        assert at is not None, "a tick has come"
+        clearing, excluded = clear_tick(session, self.rulebook.rules(key), registry, self._crossings)
+        upto = next(reversed(session.orders.values())).receipt.sequence
+        return TickCleared(session=key, clearing=clearing, excluded=excluded, upto=upto, turn=self._turn, at=at)
 
     def close(self, key: SessionKey, now: int) -> GateClosedEvent:
         """Decide to close a session whose gate closure has come."""
@@ -234,41 +251,41 @@ class Market:
         """Decide the clearing of a closed session; orders whose authority has ended since are left out by name."""
         session = self.session(key)
         assert follows(session.state, Step.CLEAR), "only a closed session is cleared"
-        rules = self.rulebook.rules(key)
-        resting, excluded = [], []
-        for accepted in session.live():
-            order, signer = accepted.signed.order, to_address(accepted.signer)
-            try:
-                standing = judge(order, signer, rules, registry, number=accepted.asset)
-            except AuthorityRefused as refusal:
-                excluded.append((accepted.digest, refusal.code))
-                continue
-            assert standing.account.number == accepted.account, "an enrolment does not change its account"
-            if rules.preferences and registry.energy_type(order.asset, self.gate_closure(key)) != accepted.energy_type:
-                excluded.append((accepted.digest, ENERGY_TYPE_CHANGED))
-                continue
-            resting.append(resting_order(accepted, rules))
-        tree = self._crossings.left(rules.tree, key)
-        clearing = clear(resting, session=key, tree=tree, mechanism=rules.market_of(key.market).mechanism)
+        clearing, excluded = clear_closed(session, self.rulebook.rules(key), registry, self._crossings)
         return SessionCleared(
             session=key,
             clearing=clearing,
-            excluded=tuple(sorted(excluded)),
+            excluded=excluded,
             parameters=self.rulebook.hash(key),
+            at=now,
+            turn=self._turn,
+            forecasts=self._held_to(session),
+        )
+
+    def set_forecast(self, forecast: Forecast, signature: bytes, *, registry: Registry, now: int) -> ForecastSet | None:
+        """Decide on a signed forecast; nothing is to be done for one that was taken before."""
+        if not self.parameters.forecast_caps:
+            raise ForecastsNotTaken
+        digest = forecast.digest(self._separator)
+        signer = recover(digest, signature)
+        if self.forecasts.held(digest) is not None:
+            return None
+        standing = registry.judge(forecast.asset, signer, forecast.epoch, now)
+        self.forecasts.must_follow(forecast, now)
+        return ForecastSet(
+            digest=digest,
+            forecast=forecast,
+            signature=signature,
+            signer=signer,
+            account=standing.account.number,
+            sequence=self.next_sequence,
             at=now,
         )
 
     def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
         """Decide on a signed change of a node's fee and limits; nothing is to be done for one that was taken before."""
-        digest = terms.digest(self._separator)
-        signer = recover(digest, signature)
-        if self.rulebook.held(digest) is not None:
-            return None
-        self.rulebook.must_follow(terms)
-        registry.must_operate(signer, terms.node, now)
-        if signer != self.parameters.tree[terms.node].operator:
-            raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
-        return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
+        at = max(now, self._opened_last())
+        return self.rulebook.change(terms, signature, separator=self._separator, registry=registry, now=at)
 
     # The fold
 
@@ -279,8 +296,12 @@ class Market:
                 self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
                 self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
+                self.positions = Positions(event.parameters.calendar, event.parameters.slot)
+                self.forecasts = Forecasts(event.parameters.calendar, event.parameters.slot)
             case NodeTermsSet():
                 self.rulebook.set(event)
+            case ForecastSet():
+                self.forecasts.set(event)
             case OrderAccepted():
                 self._accept(event)
             case OrderCancelled():
@@ -290,23 +311,30 @@ class Market:
                 assert event.digest not in session.cancelled, "an order is taken back once"
                 session.cancelled[event.digest] = event
                 order = accepted.signed.order
-                own = self._own_orders[event.session, accepted.account]
-                own.remove(order, event.digest, self._home(order))
-                if not own:
-                    del self._own_orders[event.session, accepted.account]
-                self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
+                self._take_away(accepted)
+                self._reserve(accepted.account, -order.can_cost(session.left(event.digest)))
+                if self.parameters.forecast_caps:
+                    self.forecasts.reduce(order, to=Wh(session.used.get(event.digest, 0)))
+            case TickCleared():
+                session = self.sessions[event.session]
+                for accepted in session.tick(event):
+                    self._take_away(accepted)
+                self._crossings.tick(event.session, event.clearing)
+                self._tick_due.pop(event.session, None)
+                self.latest_tick = max(self.latest_tick, event.at)
+                self._turn += 1
             case GateClosedEvent():
                 session = self.sessions[event.session]
                 session.state = after(session.state, Step.CLOSE)
                 session.closed_at = event.at
+                self._tick_due.pop(event.session, None)
             case SessionCleared():
                 self._clear(event)
             case SessionSettled():
                 session = self.sessions[event.session]
                 session.state = after(session.state, Step.SETTLE)
                 session.settled_at = event.at
-                assert session.cleared is not None
-                for account, cost in _costs(session, session.cleared.clearing).items():
+                for account, cost in session.costs().items():
                     self._reserve(account, -cost)
 
     def acknowledge(self, event: OrderAccepted) -> None:
@@ -358,7 +386,22 @@ class Market:
             own = self._own_orders[session.key, event.account] = OwnOrders()
         own.add(order, event.digest, self._home(order))
         self._reserve(event.account, order.most_it_can_cost)
+        if self.parameters.forecast_caps:
+            self.forecasts.add(order)
         self.next_sequence = event.receipt.sequence + 1
+        if key not in self._tick_due:
+            market = self.parameters.market_of(key.market)
+            due = market.tick_after(key.delivery_start, event.receipt.received_at)
+            if due is not None:
+                self._tick_due[key] = due
+
+    def _take_away(self, accepted: OrderAccepted) -> None:
+        """Let go of an order of which nothing stands any more, among those that its account must not cross."""
+        order = accepted.signed.order
+        own = self._own_orders[order.session, accepted.account]
+        own.remove(order, accepted.digest, self._home(order))
+        if not own:
+            del self._own_orders[order.session, accepted.account]
 
     def _clear(self, event: SessionCleared) -> None:
         session = self.sessions[event.session]
@@ -367,12 +410,37 @@ class Market:
         del self._uncleared[event.session]
         self._crossings.note(event.session, event.clearing)
         self._crossings.forget(event.at - _KEPT_SECONDS)
-        for accepted in session.live():
-            self._reserve(accepted.account, -accepted.signed.order.most_it_can_cost)
-        for account, cost in _costs(session, event.clearing).items():
+        self.positions.note(event.session, session.orders, event.clearing)
+        self.positions.forget(event.at - _KEPT_SECONDS)
+        self.forecasts.forget(event.at - _KEPT_SECONDS)
+        self._turn += 1
+        for accepted in session.took_part():  # of one that was taken back, what was matched before is still reserved
+            order, taken_back = accepted.signed.order, accepted.digest in session.cancelled
+            still = Wh(session.used[accepted.digest]) if taken_back else order.energy
+            self._reserve(accepted.account, -order.can_cost(still))
+            if self.parameters.forecast_caps:
+                self.forecasts.remove(order, still)
+        for account, cost in session.costs().items():
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
             self._own_orders.pop((event.session, account), None)
+
+    def _held_to(self, session: Session) -> tuple[ForecastSet, ...]:
+        """Return the forecasts that the orders of a session were held to, if any."""
+        if not self.parameters.forecast_caps:
+            return ()
+        orders = session.orders.values()
+        return self.forecasts.behind(
+            session.key, [(accepted.signed.order.asset, accepted.receipt.sequence) for accepted in orders]
+        )
+
+    def _opened_last(self) -> int:
+        """Return the last instant at which rules became those of a session: what is changed is changed after it.
+
+        That is in the past, unless the clock was set back.
+        """
+        openings = [self.parameters.market_of(key.market).gate_opening(key.delivery_start) for key in self.sessions]
+        return max([*openings, *(change.at for change in self.rulebook.changes[-1:])], default=0)
 
     def _home(self, order: Order) -> Home:
         return self.parameters.node_of(order.asset), self.parameters.home_of(order.asset)
@@ -391,29 +459,3 @@ class Market:
             other = own.crossing(order, self._home(order), self.rulebook.rules(key).tree)
             if other is not None:
                 raise OwnCrossing(other)
-
-
-def resting_order(accepted: OrderAccepted, parameters: Parameters) -> Resting:
-    """Return an accepted order as the clearing sees it."""
-    order = accepted.signed.order
-    return Resting(
-        order=order,
-        digest=accepted.digest,
-        sequence=accepted.receipt.sequence,
-        account=accepted.account,
-        home=parameters.home_of(order.asset),
-        node=parameters.node_of(order.asset),
-        holder=Address(accepted.holder) if accepted.holder else NOBODY,
-        energy_type=accepted.energy_type,
-        preferences=accepted.signed.preferences,
-    )
-
-
-def _costs(session: Session, clearing: Clearing) -> Mapping[int, int]:
-    """Return what the trades cost each account that pays on balance, until they are settled."""
-    net: dict[int, int] = {}
-    for trade in clearing.trades:
-        buyer, seller = session.orders[trade.bid].account, session.orders[trade.offer].account
-        net[buyer] = net.get(buyer, 0) + trade.cost
-        net[seller] = net.get(seller, 0) - trade.value
-    return {account: cost for account, cost in net.items() if cost > 0}

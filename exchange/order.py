@@ -89,8 +89,12 @@ class Order:
     @property
     def most_it_can_cost(self) -> Nano:
         """What the order can cost its account at worst: a bid its limit, an offer only below zero."""
+        return self.can_cost(self.energy)
+
+    def can_cost(self, energy: Wh) -> Nano:
+        """Return what so much of the order can cost its account at worst."""
         worst = self.limit if self.side is Side.BID else -self.limit
-        return amount(self.energy, MicroPerKwh(max(worst, 0)))
+        return amount(energy, MicroPerKwh(max(worst, 0)))
 
     def struct_hash(self) -> bytes:
         """Return the EIP-712 struct hash."""

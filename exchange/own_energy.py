@@ -18,7 +18,7 @@ def own_use(orders: Iterable[Resting]) -> tuple[list[OwnUse], dict[bytes, Wh]]:
     bids: dict[tuple[int, int, str], list[Resting]] = {}
     offers: dict[tuple[int, int, str], list[Resting]] = {}
     for resting in sorted(orders, key=lambda resting: resting.merit):
-        left[resting.digest] = resting.order.energy
+        left[resting.digest] = resting.energy
         side = bids if resting.order.side is Side.BID else offers
         side.setdefault((resting.account, resting.node, resting.home), []).append(resting)
     uses = []

@@ -85,6 +85,8 @@ class Parameters:
         network = any(market.mechanism is Mechanism.NETWORK for market in self.markets)
         if network and (own != {None} or not self.tree.is_constant or self.preferences):
             raise ValueError("network clearing is for constant fees, without preferences and other mechanisms at nodes")
+        if self.preferences and any(market.tick for market in self.markets):
+            raise ValueError("a market with a tick takes no preferences: an alternative's own cap is of one clearing")
         if any(mechanism and mechanism.is_uniform for mechanism in own) and any(market.tick for market in self.markets):
             raise ValueError("a node of one rate is cleared once, at gate closure, and a market with a tick is not")
 

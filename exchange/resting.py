@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from exchange.order import Order, Side
 from exchange.preferences import Preferences
+from exchange.units import Wh
 from identity.address import Address
 from identity.claim_data import EnergyType
 
@@ -12,11 +13,11 @@ NOBODY = Address(bytes(20))
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """An admitted order that still stands at gate closure.
+    """An admitted order that still stands when a session is cleared.
 
     `digest` is its name, `sequence` the number of its receipt; `account` is who trades, and orders of one account at
     one `node` with the same `home` share that home's own energy. `holder` and `energy_type` are what the `preferences`
-    of others are held against.
+    of others are held against. `left` is what earlier ticks of the session have left of it, if there were any.
     """
 
     order: Order
@@ -28,6 +29,12 @@ class Resting:
     holder: Address = NOBODY
     energy_type: EnergyType = EnergyType.NONE
     preferences: Preferences | None = None
+    left: Wh | None = None
+
+    @property
+    def energy(self) -> Wh:
+        """What of it is still to be matched."""
+        return self.order.energy if self.left is None else self.left
 
     @property
     def arrival(self) -> tuple[int, bytes]:

@@ -19,6 +19,7 @@ class Step(Enum):
 
     ORDER = "order"
     CANCEL = "cancel"
+    TICK = "tick"
     CLOSE = "close"
     CLEAR = "clear"
     SETTLE = "settle"
@@ -29,6 +30,7 @@ class Step(Enum):
 _NEXT = {
     (SessionState.OPEN, Step.ORDER): SessionState.OPEN,
     (SessionState.OPEN, Step.CANCEL): SessionState.OPEN,
+    (SessionState.OPEN, Step.TICK): SessionState.OPEN,
     (SessionState.OPEN, Step.CLOSE): SessionState.CLOSED,
     (SessionState.CLOSED, Step.CLEAR): SessionState.CLEARED,
     (SessionState.CLEARED, Step.SETTLE): SessionState.SETTLED,

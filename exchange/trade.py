@@ -79,9 +79,9 @@ class Trade:
                 self.energy,
                 before,
                 self.rate,
-                self.fees.hash,
+                self.fees.name,
             )
         except error:  # a number that no order can hold, in a document that somebody made up: it has a leaf, too
             words = word(self.session.number) + self.bid + self.offer
-            words += word(self.energy) + word(self.rate) + self.fees.hash
+            words += word(self.energy) + word(self.rate) + self.fees.name
         return keccak(keccak(words))

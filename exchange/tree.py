@@ -16,6 +16,9 @@ from identity.address import Address
 MOST_PPM = 1_000_000
 """A fee is at most as much as the seller gets."""
 
+MOST_LIMIT = Wh((1 << 62) - 1)
+"""The most energy that a bound can name; beyond, there is none."""
+
 MOST_DEPTH = 16
 """The most nodes there are from an asset's node to the root, both included."""
 
@@ -66,7 +69,7 @@ class Node:
         if not 0 < self.number < 1 << 32:
             raise ValueError("a node's number is a positive 32-bit number")
         for limit in (self.import_limit, self.export_limit):
-            if limit is not None and not 0 <= limit < 1 << 62:
+            if limit is not None and not 0 <= limit <= MOST_LIMIT:
                 raise ValueError("a node's limit is not negative, and has at most 62 bits")
         if not 0 <= self.fee_cap <= MAX_RATE or self.fee.constant > self.fee_cap:
             raise ValueError("a node's fee is at most its cap")

@@ -19,6 +19,9 @@ NO_ENERGY = Wh(0)
 LEAST_ENERGY = Wh(1)
 """The least energy an order can name."""
 
+NO_ENERGY = Wh(0)
+"""Nothing drawn, nothing fed in."""
+
 MAX_RATE = MicroPerKwh((1 << 47) - 1)
 """The highest rate an order can name: 48 bits, two's complement."""
 
@@ -80,3 +83,11 @@ def in_cents(value: Nano) -> int:
 def per_kwh(total: Nano, energy: Wh) -> MicroPerKwh | None:
     """Return the average rate of `energy` that cost `total`, rounded down; none for no energy. For display."""
     return MicroPerKwh(total // energy) if energy else None
+
+
+def slice_of(energy: Wh, parts: int, place: int) -> Wh:
+    """Return what falls into the part at `place` (from 0) of energy spread evenly: whole Wh, the first get more.
+
+    All parts together are the energy, and no part shrinks as the energy grows.
+    """
+    return Wh((energy + parts - 1 - place) // parts)

@@ -26,6 +26,7 @@ IdentityRefused
     ├── AssetNotCertified       asset-not-certified
     ├── AssetNotCurrent         asset-not-current
     ├── NotABalancingProvider   not-a-balancing-provider
+    ├── NotTheGridOperator      not-the-grid-operator
     ├── OrdersVoided            orders-voided
     └── NotAuthorised           not-authorised
         ├── MandateEnded            mandate-ended

@@ -1,13 +1,10 @@
-"""Changes of the rules over all books: who signed them, which sessions they hold for, and what they left to cross."""
+"""Changes of the rules over all books: who signed them, and which sessions they hold for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from exchange.book import Book
-from exchange.crossings import Crossings
-from exchange.delivery import SessionKey
 from exchange.documents import hexed
 from exchange.events import NodeTermsSet
-from exchange.tree import Tree
 from identity.address import to_text
 from identity.errors import AuthorityRefused, BadSignature
 from identity.signature import recover
@@ -18,7 +15,7 @@ from settlement.findings import Finding
 def check_changes(books: Sequence[Book], authority: Authority) -> Iterator[Finding]:
     """Yield where books disagree on the rules, or a change was not a grid operator's to make.
 
-    A change holds for every session whose gate opens when it was taken or later, and for no other.
+    A change holds for every session whose gate opens after it was taken, and for no other.
     """
     known: dict[bytes, NodeTermsSet] = {}
     newest = max(books, key=lambda book: (book.gate_opening, book.key), default=None)
@@ -30,7 +27,7 @@ def check_changes(books: Sequence[Book], authority: Authority) -> Iterator[Findi
             if known.setdefault(change.digest, change) != change:
                 yield _finding(book, change, "another book tells it in another way")
         every = () if newest is None else newest.changes
-        due = tuple(change for change in every if change.at <= book.gate_opening)
+        due = tuple(change for change in every if change.at < book.gate_opening)
         if book.changes != due:
             sentence = f"{len(book.changes)} changes of the rules are said to hold, by the other books {len(due)} do"
             yield Finding("rules-changed", book.key, "", sentence)
@@ -60,15 +57,3 @@ def _check_signed(book: Book, authority: Authority) -> Iterator[Finding]:
 
 def _finding(book: Book, change: NodeTermsSet, sentence: str) -> Finding:
     return Finding("terms-change", book.key, hexed(change.digest), sentence)
-
-
-def boundaries_of(books: Sequence[Book]) -> Mapping[SessionKey, Tree]:
-    """Return each book's tree with what could still cross its boundaries when its session was cleared."""
-    trees: dict[SessionKey, Tree] = {}
-    crossings: Crossings | None = None
-    for book in sorted(books, key=lambda book: (book.cleared.at, book.key)):
-        if crossings is None:
-            crossings = Crossings(book.parameters.calendar, book.parameters.slot)
-        trees[book.key] = crossings.left(book.rules.tree, book.key)
-        crossings.note(book.key, book.cleared.clearing)
-    return trees

@@ -4,23 +4,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from exchange.book import Book
-from exchange.clear import clear
 from exchange.clearing import Clearing, OwnUse
 from exchange.delivery import Mechanism
 from exchange.documents import hexed
 from exchange.events import OrderAccepted
-from exchange.market import resting_order
 from exchange.order import Side
 from exchange.resting import Resting
+from exchange.session_clearing import resting_order
+from exchange.ticks import clear_rest, united, used_by
 from exchange.trade import Trade
 from exchange.tree import Tree
+from settlement.boundaries import Boundaries, nodes_of
 from settlement.findings import Finding
 
 
-def check_clearing(book: Book, tree: Tree) -> Iterator[Finding]:
+def check_clearing(book: Book, boundaries: Boundaries) -> Iterator[Finding]:
     """Yield where the book's clearing is not the one that its orders and rules give.
 
-    `tree` is that of the rules with what could still cross its boundaries when the session was cleared.
+    `boundaries` say what could still cross those of the tree when the session was cleared.
     """
     closure = book.gate_closure
     if book.cleared.parameters != book.rules.hash():
@@ -29,20 +30,33 @@ def check_clearing(book: Book, tree: Tree) -> Iterator[Finding]:
     if book.cleared.at < closure:
         yield Finding("cleared-early", book.key, "", f"cleared at {book.cleared.at}, the gate closed at {closure}")
     yield from _check_trades(book)
-    yield from _check_limits(book, tree)
-    again = clear(_resting(book), session=book.key, tree=tree, mechanism=book.market.mechanism)
+    yield from _check_limits(book, boundaries.whole)
+    last = clear_rest(
+        _resting(book),
+        used_by(boundaries.made),
+        session=book.key,
+        tree=boundaries.last,
+        mechanism=book.market.mechanism,
+    )
+    nodes = nodes_of(book) | {entry.digest: entry.node for entry in entries_of(book)}
+    again = united(boundaries.made, last, nodes, book.rules.tree)
     yield from _compare(book, book.cleared.clearing, again)
 
 
 def _resting(book: Book) -> list[Resting]:
     """Return the orders that stood at gate closure, each once, under the names they ought to have."""
-    separator = book.parameters.domain.separator()
     gone = {cancellation.digest for cancellation in book.cancellations} | {name for name, _ in book.cleared.excluded}
+    return [entry for entry in entries_of(book) if entry.digest not in gone]
+
+
+def entries_of(book: Book) -> list[Resting]:
+    """Return the orders of a book as the clearing sees them, each once, under the names they ought to have."""
+    separator = book.parameters.domain.separator()
     resting = {}
     for accepted in book.orders:
         order = accepted.signed.order
         digest = order.digest(separator)
-        if order.session == book.key and accepted.digest not in gone and digest not in resting:
+        if order.session == book.key and digest not in resting:
             resting[digest] = replace(resting_order(accepted, book.rules), digest=digest)
     return list(resting.values())
 

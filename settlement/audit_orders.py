@@ -7,12 +7,15 @@ from exchange.book import Book
 from exchange.documents import hexed
 from exchange.errors import OrderRejected
 from exchange.events import OrderAccepted, OrderCancelled
-from exchange.market import ENERGY_TYPE_CHANGED
 from exchange.order import Side, cancellation_digest
+from exchange.session_clearing import ENERGY_TYPE_CHANGED
+from exchange.ticks import used_by
 from identity.address import Address, to_text
+from identity.claim_data import EnergyType
 from identity.errors import AuthorityRefused, BadSignature
 from identity.registry import Standing
 from identity.signature import recover
+from settlement.audit_ticks import used_up
 from settlement.authority import Authority
 from settlement.findings import Finding
 
@@ -29,6 +32,7 @@ def check_orders(book: Book, signers: Sequence[Address | None], authority: Autho
     taken_back = {cancellation.digest: cancellation for cancellation in reversed(book.cancellations)}
     yield from _check_exclusions(book, taken_back)
     excluded = dict(book.cleared.excluded)
+    matched = used_by(tick.clearing for tick in book.ticks)
     seen: set[bytes] = set()
     receipts: dict[tuple[bytes, bytes], Address | None] = {}
     for place, (accepted, signer) in enumerate(zip(book.orders, signers, strict=True)):
@@ -46,7 +50,7 @@ def check_orders(book: Book, signers: Sequence[Address | None], authority: Autho
                 signer,
                 authority,
                 authority.verdicts(index, place),
-                cancelled=accepted.digest in taken_back,
+                cancelled=accepted.digest in taken_back and accepted.digest not in matched,
                 excluded=excluded.get(accepted.digest),
             )
     yield from _check_own_crossing(book, taken_back)
@@ -138,6 +142,8 @@ def _check_authority(
         yield from _check_known_by(book, accepted, authority, changed=excluded == ENERGY_TYPE_CHANGED)
         if excluded == ENERGY_TYPE_CHANGED:
             return
+    if not book.rules.preferences and (accepted.holder, accepted.energy_type) != (b"", EnergyType.NONE):
+        yield _of(book, accepted, "order-energy-type", "its holder or energy type is told where nobody may ask for it")
     if excluded is not None and not cancelled and excluded not in {refusal.code for refusal in refusals}:
         yield _of(book, accepted, "excluded-wrongly", f"it was left out as {excluded}, which does not hold")
 
@@ -159,9 +165,10 @@ def _check_known_by(book: Book, accepted: OrderAccepted, authority: Authority, *
 
 def _check_exclusions(book: Book, taken_back: dict[bytes, OrderCancelled]) -> Iterator[Finding]:
     orders = {accepted.digest for accepted in book.orders}
+    matched = used_by(tick.clearing for tick in book.ticks)
     seen: set[bytes] = set()
     for digest, code in book.cleared.excluded:
-        if digest not in orders or digest in taken_back or digest in seen:
+        if digest not in orders or (digest in taken_back and digest not in matched) or digest in seen:
             sentence = f"no order that stood at gate closure is there to be left out as {code}"
             yield Finding("excluded-wrongly", book.key, hexed(digest), sentence)
         seen.add(digest)
@@ -171,12 +178,15 @@ def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> 
     """Yield orders that crossed an order of their own account that certainly still stood when they came."""
     home_of, node_of, tree = book.rules.home_of, book.rules.node_of, book.rules.tree
     standing: dict[int, list[OrderAccepted]] = {}
+    done = used_up(book)
     for accepted in sorted(book.orders, key=lambda accepted: accepted.receipt.sequence):
         order = accepted.signed.order
         earlier = standing.setdefault(accepted.account, [])
         for other in earlier:
             gone = taken_back.get(other.digest)
             if gone is not None and gone.at <= accepted.receipt.received_at:
+                continue
+            if other.digest in done and done[other.digest].upto < accepted.receipt.sequence:
                 continue
             rest = other.signed.order
             at_home = (node_of(rest.asset), home_of(rest.asset)) == (node_of(order.asset), home_of(order.asset))

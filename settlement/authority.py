@@ -35,24 +35,45 @@ class Authority:
         self.registry = Registry(chain.roles)
         self.unsound: list[Witnessed] = []
         self._verdicts: dict[tuple[int, int], list[Verdict]] = {}
+        self._books, self._signers = books, signers
+        self._watched: dict[tuple[int, int], set[str] | None] = dict.fromkeys(_left_out_of_ticks(books))
         done = 0
         for position, index in sorted(_moments(books, chain)):
             self._advance(chain.facts[done:position])
             done = max(done, position)
             book = books[index]
             for place, (accepted, signer) in enumerate(zip(book.orders, signers[index], strict=True)):
-                if signer is not None:
+                known = book.rules.market_or_none(accepted.signed.order.market)
+                if signer is not None and known is not None:  # without a market there is no gate closure to judge as of
                     verdict = _verdict(self.registry, book, accepted, signer)
                     self._verdicts.setdefault((index, place), []).append(verdict)
         self._advance(chain.facts[done:])
 
     def verdicts(self, book: int, place: int) -> list[Verdict]:
-        """Return what the readings say of the order at `place` of the book; nothing where nobody signed it."""
+        """Return what the readings say of the order at `place` of the book.
+
+        Nothing where nobody signed it, or where it is for a market that the rules do not know.
+        """
         return self._verdicts.get((book, place), [])
 
     def ever(self, asset: Address, signer: Address) -> bool:
         """Whether `signer` ever owned the asset, or was ever named to trade for it."""
         return self.registry.authority.ever(signer, asset, TRADE)
+
+    def ended(self, book: int, place: int) -> set[str]:
+        """Return as what the order at `place`, left out of a tick, was ever to be refused once it had been allowed."""
+        return self._watched.get((book, place)) or set()
+
+    def _watch(self) -> None:
+        for (index, place), codes in self._watched.items():
+            signer = self._signers[index][place]
+            if signer is not None:
+                book = self._books[index]
+                verdict = _verdict(self.registry, book, book.orders[place], signer)
+                if codes is not None and isinstance(verdict, AuthorityRefused):
+                    codes.add(verdict.code)
+                elif codes is None and isinstance(verdict, Standing):
+                    self._watched[index, place] = set()
 
     def _advance(self, facts: Sequence[Witnessed]) -> None:
         for witnessed in facts:
@@ -62,6 +83,13 @@ class Authority:
                     self.registry.apply(fact)
                 except KeyError:
                     self.unsound.append(witnessed)
+                self._watch()
+
+
+def _left_out_of_ticks(books: Sequence[Book]) -> Iterator[tuple[int, int]]:
+    for index, book in enumerate(books):
+        names = {digest for tick in book.ticks for digest, _ in tick.excluded}
+        yield from ((index, place) for place, accepted in enumerate(book.orders) if accepted.digest in names)
 
 
 def _moments(books: Sequence[Book], chain: ChainView) -> Iterator[tuple[int, int]]:

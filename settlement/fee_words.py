@@ -4,8 +4,8 @@ Rows stand one after the other, each as `exchange/fee_row.py` says, distinct and
 names its row by its place.
 """
 
-import itertools
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from exchange.fee_row import FeeRow
 from exchange.tree import FeeShare
@@ -42,7 +42,7 @@ def rows_in(words: Sequence[int]) -> tuple[FeeRow, ...]:
     if len(rows) > MAX_ROWS:
         raise CalldataMalformed(f"there are {len(rows)} fee rows where at most {MAX_ROWS} fit")
     keys = [row.key for row in rows]
-    if any(key >= following for key, following in itertools.pairwise(keys)):
+    if any(key >= following for key, following in pairwise(keys)):
         raise CalldataMalformed("fee rows do not ascend")
     return tuple(rows)
 

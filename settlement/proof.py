@@ -5,7 +5,7 @@ contract computes the trade root from the trades it moves money for, so a trade 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.book import Book
 from exchange.delivery import SessionKey
@@ -50,7 +50,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeProof:
-    """That a trade is under the trade root of its batch; with the two signed orders, that both sides allowed it."""
+    """That a trade is under the trade root of its batch; with the two signed orders, that both sides allowed it.
+
+    The trade carries the row of what each node took, whose hash is in the leaf; its `alternative` is not, and is none.
+    """
 
     place: Place
     trade: Trade
@@ -102,7 +105,7 @@ def prove_trade(batch: Batch, leaf: bytes, *, domain: Domain, transaction: bytes
     tree = Tree(trade.leaf() for trade in batch.trades)
     return TradeProof(
         place=_place(batch, domain, transaction, block_number),
-        trade=trade,
+        trade=replace(trade, alternative=None),  # not in the leaf, so it cannot be proved
         leaf=leaf,
         siblings=tree.proof(leaf),
         orders=(orders[trade.bid], orders[trade.offer]),
@@ -190,6 +193,8 @@ def _check_trade(proof: TradeProof) -> Iterator[Finding]:
         sentences = []
         if order.digest(separator) != name:
             sentences.append(f"the {what} is not the order that the trade names")
+        if signed.preferences is not None and signed.preferences.hash() != order.preferences:
+            sentences.append(f"the alternatives shown are not those that the {what} is bound to")
         if order.side is not side:
             sentences.append(f"the order given as {what} is none")
         if order.session != proof.place.session:

@@ -18,6 +18,7 @@ from exchange.documents import (
     trade_to_document,
 )
 from exchange.errors import OrderMalformed
+from exchange.trade import Trade
 from identity.address import Address, parse_address, to_text
 from identity.errors import MalformedAddress
 from settlement.errors import ProofMalformed
@@ -52,6 +53,7 @@ def proof_to_document(proof: Proof) -> dict[str, Any]:
     }
     if isinstance(proof, TradeProof):
         document["trade"] = trade_to_document(proof.trade)
+        del document["trade"]["alternative"]  # not in the leaf
         if proof.orders is not None:
             bid, offer = proof.orders
             document |= {"bid": order_to_document(bid), "offer": order_to_document(offer)}
@@ -82,7 +84,7 @@ def proof_from_document(document: object) -> Proof:
                 orders = (order_from_document(_take(rest, "bid")), order_from_document(_take(rest, "offer")))
             proof = TradeProof(
                 place=place,
-                trade=trade_from_document(_take(rest, "trade"), place.session),
+                trade=_trade(rest, place.session),
                 leaf=leaf,
                 siblings=siblings,
                 orders=orders,
@@ -125,6 +127,13 @@ def _place(rest: dict[str, Any]) -> Place:
         transaction=_raw(rest, "transaction"),
         block_number=_whole(rest, "block_number", 53),
     )
+
+
+def _trade(rest: dict[str, Any], session: SessionKey) -> Trade:
+    fields = _take(rest, "trade")
+    if not isinstance(fields, Mapping) or "alternative" in fields:
+        raise ProofMalformed("trade is no object of what is in the leaf")
+    return trade_from_document({**fields, "alternative": None}, session)
 
 
 def _take(rest: dict[str, Any], name: str) -> Any:

@@ -19,6 +19,7 @@ from exchange.acknowledged import acknowledged
 from exchange.book import Book, book_of
 from exchange.delivery import SessionKey
 from exchange.effects.archive import Archive
+from exchange.effects.clearings import Clearings, TickFirst
 from exchange.effects.journal import Journal
 from exchange.effects.memory import Memory
 from exchange.effects.recovery import WORTH_SHARING, Recovery
@@ -33,7 +34,18 @@ from exchange.errors import (
     ParametersDiffer,
     UnknownOrder,
 )
-from exchange.events import Event, OrderAccepted, OrderCancelled, ParametersSet, SessionCleared, SessionSettled
+from exchange.events import (
+    Event,
+    ForecastSet,
+    NodeTermsSet,
+    OrderAccepted,
+    OrderCancelled,
+    ParametersSet,
+    SessionCleared,
+    SessionSettled,
+    TickCleared,
+)
+from exchange.forecast import Forecast
 from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
@@ -41,8 +53,9 @@ from exchange.parameters import Parameters, difference
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
+from exchange.terms import NodeTerms
 from exchange.units import Nano
-from identity.address import to_text
+from identity.address import Address, to_text
 from identity.errors import IdentityRefused
 from identity.registry import Registry
 from identity.signature import Signer
@@ -80,7 +93,7 @@ class Desk:
         self._receipts = Signer(receipts_key)
         self._trades = TradeIndex()
         self._lock = threading.Lock()
-        self._clearing = threading.Lock()
+        self._clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
         self._recovery = Recovery()
         self._turns: Turns[SignedOrder, Result] = Turns(
             self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), WORTH_SHARING, _ENOUGH
@@ -112,7 +125,6 @@ class Desk:
             if self._journal.writable:
                 self._memory.begin(self._market)
             if not self._market.has_parameters:
-                self._refuse_unless_writing()
                 durable = self._carry_out([ParametersSet(parameters=parameters, at=self.clock())])
         durable.result()
 
@@ -165,46 +177,76 @@ class Desk:
 
         Refuses as the market does: unknown order, bad signature, no authority, gate closed.
         """
-        cancellation, durable = self._recalling(lambda: self._decide_cancellation(digest, signature))
-        durable.result()
-        return cancellation
+        while True:
+            try:
+                cancellation, durable = self._recalling(lambda: self._decide_cancellation(digest, signature))
+            except TickFirst as due:
+                self.tick(due.now)
+                continue
+            durable.result()
+            return cancellation
 
     async def cancel_soon(self, digest: bytes, signature: bytes) -> OrderCancelled:
         """As `cancel`, for an event loop."""
         try:
             with self._lock:
                 cancellation, durable = self._decide_cancellation(digest, signature)
-        except (UnknownOrder, SessionForgotten):  # the journal is to be read, which takes a while
+        except (UnknownOrder, SessionForgotten, TickFirst):  # something is to be done first, which takes a while
             return await asyncio.to_thread(self.cancel, digest, signature)
         await asyncio.wrap_future(durable)
         return cancellation
 
+    # Rules
+
+    def set_terms(self, terms: NodeTerms, signature: bytes) -> tuple[NodeTermsSet, bool]:
+        """Change a node's terms as its grid operator signed it; says whether that is new.
+
+        Refuses as the market does: unknown node, terms out of turn or out of bounds, bad signature, no grid operator.
+        """
+        with self._clearings.none_due(self.clock) as now:
+            self._refuse_unless_writing()
+            event = self._market.set_terms(terms, signature, registry=self._registry(), now=now)
+            durable = self._carry_out([] if event is None else [event])
+            change = self._market.rulebook.held(terms.digest(self._market.separator))
+        durable.result()
+        assert change is not None, "what was taken is held"
+        return change, event is not None
+
+    # Forecasts
+
+    def set_forecasts(self, given: Sequence[tuple[Forecast, bytes]]) -> list[tuple[ForecastSet, bool] | Exception]:
+        """Decide on signed forecasts, one after the other; answer each with whether it is new, or why it is refused.
+
+        Raises `JournalBroken` for all of them.
+        """
+        results: list[tuple[ForecastSet, bool] | Exception] = []
+        with self._clearings.none_due(self.clock) as now:
+            self._refuse_unless_writing()
+            registry, market = self._registry(), self._market
+            for forecast, signature in given:
+                try:
+                    event = market.set_forecast(forecast, signature, registry=registry, now=now)
+                except (ExchangeRefused, IdentityRefused) as refusal:
+                    results.append(refusal)
+                    continue
+                if event is not None:
+                    self._apply(event)
+                held = market.forecasts.held(forecast.digest(market.separator))
+                assert held is not None, "what was taken is held"
+                results.append((held, event is not None))
+            durable = self._write()
+        durable.result()
+        return results
+
     # Sessions
 
-    def close_and_clear(self, now: int) -> list[SessionCleared]:
-        """Close and clear every session whose gate closure has come by `now`.
+    def tick(self, now: int) -> list[TickCleared]:
+        """Match the orders of every open session of which a tick has come by `now`; again changes nothing."""
+        return self._clearings.tick(now)
 
-        All gates close at once. A closed session changes no more, so it is cleared without the lock, while orders for
-        other sessions are taken. Should the process end in between, the closed session is cleared after the restart.
-        """
-        with self._clearing:
-            with self._lock:
-                self._refuse_unless_writing()
-                due = self._market.due(now)
-                closing = [session.key for session in due if session.state is SessionState.OPEN]
-                durable = self._carry_out([self._market.close(key, now) for key in closing])
-                registry = self._registry()
-            cleared: list[SessionCleared] = []
-            for session in due:
-                event = self._market.clear(session.key, registry=registry, now=now)
-                trades = trades_of(session, event)
-                with self._lock:
-                    self._refuse_unless_writing()
-                    self._trades.add(trades)
-                    durable = self._carry_out([event])
-                cleared.append(event)
-        durable.result()
-        return cleared
+    def close_and_clear(self, now: int) -> list[SessionCleared]:
+        """Close and clear every session whose gate closure has come by `now`, as `Clearings` says."""
+        return self._clearings.close_and_clear(now)
 
     def settled(self, key: SessionKey, now: int) -> None:
         """Note that the chain holds every batch of a cleared session for good. Noting it again is harmless."""
@@ -216,7 +258,7 @@ class Desk:
 
     def forget(self) -> None:
         """Let go of what is settled and not among the newest; raises `ArchiveBroken`, and then holds on to it."""
-        with self._clearing:
+        with self._clearings.one_at_a_time:
             with self._lock:
                 surplus = self._memory.surplus(self._market)
             for session in surplus:
@@ -246,6 +288,11 @@ class Desk:
         """Return the published book of a cleared session; refuses an unknown session and one not cleared yet."""
         return self.look(lambda market, _: book_of(market.session(key), market.rulebook))
 
+    def account_of(self, asset: Address) -> int | None:
+        """Return the account that an asset is enrolled under, or was last; none if it never was."""
+        enrolled = self._registry().assets.get(asset)
+        return None if enrolled is None else enrolled.account
+
     @property
     def archive(self) -> Archive | None:
         """Where settled sessions are found that were let go of."""
@@ -256,9 +303,9 @@ class Desk:
     def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
         """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
         known = self._recovery.each(self._recover, orders)
-        with self._lock:
+        with self._clearings.none_due(self.clock) as now:
             self._refuse_unless_writing()
-            registry, now = self._registry(), self.clock()
+            registry = self._registry()
             taken: list[OrderAccepted] = []
             results: list[Result] = []
             try:
@@ -324,7 +371,10 @@ class Desk:
 
     def _decide_cancellation(self, digest: bytes, signature: bytes) -> tuple[OrderCancelled, "Future[int]"]:
         self._refuse_unless_writing()
-        event = self._market.cancel(digest, signature, registry=self._registry(), now=self.clock())
+        now = max(self.clock(), self._market.latest_tick)
+        if self._market.ticks_due(now):
+            raise TickFirst(now)
+        event = self._market.cancel(digest, signature, registry=self._registry(), now=now)
         durable = self._carry_out([] if event is None else [event])
         return self._market.session_of(digest).cancelled[digest], durable
 
@@ -353,6 +403,7 @@ class Desk:
         self._trades.forget(key)
 
     def _carry_out(self, events: Sequence[Event]) -> "Future[int]":
+        self._refuse_unless_writing()
         for event in events:
             self._apply(event)
         return self._write()

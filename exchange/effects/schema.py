@@ -82,7 +82,7 @@ class UnsignedOrder(StrictModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     asset: AddressText = Field(description="the identity address of the asset")
-    market: int = Field(ge=0, lt=1 << 32, description="the number of the market node")
+    market: int = Field(ge=0, lt=1 << 32, description="the number of the market: a product of the calendar")
     product: Literal["spot", "forward"] = "spot"
     side: Literal["bid", "offer"] = Field(description="a bid buys, an offer sells")
     delivery_start: Instant = Field(description="the first second of the delivery period, unix time")
@@ -99,6 +99,19 @@ class UnsignedOrder(StrictModel):
     salt: int = Field(
         ge=0, lt=1 << 64, description="tells equal orders apart; the upper 32 bits are the account's epoch"
     )
+
+    alternatives: list[AlternativeIn] | None = Field(
+        default=None, min_length=1, max_length=MOST_ALTERNATIVES, description="what `preferences` is the hash of"
+    )
+
+    def to_preferences(self) -> Preferences | None:
+        """Return the preferences as the exchange knows them; raises `OrderMalformed`."""
+        if self.alternatives is None:
+            return None
+        listed = [alternative.model_dump() for alternative in self.alternatives]
+        for alternative in listed:
+            alternative["partners"] = [partner.lower() for partner in alternative["partners"]]
+        return preferences_from_document({"alternatives": listed})
 
     def to_order(self) -> Order:
         """Return the order as the exchange knows it."""
@@ -122,18 +135,6 @@ class OrderIn(UnsignedOrder):
     model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "signature": "0x" + "5a" * 64}]})
 
     signature: SignatureText
-    alternatives: list[AlternativeIn] | None = Field(
-        default=None, min_length=1, max_length=MOST_ALTERNATIVES, description="what `preferences` is the hash of"
-    )
-
-    def to_preferences(self) -> Preferences | None:
-        """Return the preferences as the exchange knows them; raises `OrderMalformed`."""
-        if self.alternatives is None:
-            return None
-        listed = [alternative.model_dump() for alternative in self.alternatives]
-        for alternative in listed:
-            alternative["partners"] = [partner.lower() for partner in alternative["partners"]]
-        return preferences_from_document({"alternatives": listed})
 
 
 class OrdersIn(StrictModel):
@@ -206,7 +207,7 @@ class TrailStep(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    step: Literal["received", "accepted", "cancelled", "gate-closed", "matched", "not-matched", "settled"]
+    step: Literal["received", "accepted", "tick", "cancelled", "gate-closed", "matched", "not-matched", "settled"]
     at: int | None = Field(description="unix seconds; none where it was not witnessed here")
 
 
@@ -224,6 +225,7 @@ class OrderOut(OrderTaken):
 
     order: dict[str, Any]
     account: int
+    matched_wh: int = Field(description="what ticks have matched of it while its gate is open, own energy included")
     trail: list[TrailStep]
     outcome: OutcomeOut | None = Field(description="none until the session is cleared")
 

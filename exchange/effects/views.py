@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exchange.clearing import Clearing
+from exchange.clearing import Clearing, OwnUse
 from exchange.delivery import Market as Terms
 from exchange.delivery import Product, SessionKey
 from exchange.documents import hexed, order_to_document, receipt_to_document, trade_to_document
@@ -17,10 +17,12 @@ from exchange.errors import UnknownSession
 from exchange.events import OrderAccepted, OrderCancelled
 from exchange.explanation import Outcome, why
 from exchange.held_session import Session, Summary
-from exchange.market import Market, resting_order
+from exchange.market import Market
 from exchange.order import Side
 from exchange.parameters import Parameters
 from exchange.resting import Resting
+from exchange.session_clearing import resting_order
+from exchange.trade import Trade
 from exchange.units import amount, per_kwh
 
 Document = dict[str, Any]
@@ -35,6 +37,7 @@ class OrderView:
     session: Session
     parameters: Parameters
     trades: tuple[TradeRecord, ...]
+    matched: int
 
     @property
     def status(self) -> str:
@@ -77,6 +80,7 @@ def view_order(market: Market, digest: bytes) -> OrderView:
         session=replace(session),
         parameters=market.rulebook.rules(session.key),
         trades=traded,
+        matched=session.used.get(digest, 0),
     )
 
 
@@ -98,6 +102,7 @@ def order_document(view: OrderView, settlement: Document | None) -> Document:
         **taken_document(view.accepted, view.status),
         "order": order_to_document(view.accepted.signed),
         "account": view.accepted.account,
+        "matched_wh": view.matched,
         "trail": list(_trail(view, outcome, settlement)),
         "outcome": None
         if outcome is None
@@ -115,21 +120,49 @@ def _trail(view: OrderView, outcome: Outcome | None, settlement: Document | None
     received_at = accepted.receipt.received_at
     yield {"step": "received", "at": received_at}
     yield {"step": "accepted", "at": received_at, "sequence": accepted.receipt.sequence, "account": accepted.account}
+    steps = list(_ticks(view))
     if view.cancelled is not None:
-        yield {"step": "cancelled", "at": view.cancelled.at}
+        steps.append({"step": "cancelled", "at": view.cancelled.at})
+    yield from steps
     if session.closed_at is not None:
         yield {"step": "gate-closed", "at": session.closed_at}
-    if session.cleared is not None and outcome is not None and view.cancelled is None:
+    if session.cleared is not None and outcome is not None and (view.cancelled is None or view.trades):
         used = [use for use in session.cleared.clearing.own_uses if accepted.digest in (use.bid, use.offer)]
         yield {
             "step": "matched" if view.trades or used else "not-matched",
             "at": session.cleared.at,
             "why": outcome.code,
             "trades": [trade_document(record) for record in view.trades],
-            "own_uses": [{"bid": hexed(use.bid), "offer": hexed(use.offer), "energy_wh": use.energy} for use in used],
+            "own_uses": [_own_use(use) for use in used],
         }
     if settlement is not None or session.settled_at is not None:
         yield {"step": "settled", "at": session.settled_at, "settlement": settlement}
+
+
+def _ticks(view: OrderView) -> Iterable[Document]:
+    """Yield the ticks at which something of the order was matched.
+
+    A trade has no name before its gate has closed: what two orders trade at the same rate is one trade in the end.
+    """
+    digest = view.accepted.digest
+    for tick in view.session.ticks:
+        trades = [trade for trade in tick.clearing.trades if digest in (trade.bid, trade.offer)]
+        used = [use for use in tick.clearing.own_uses if digest in (use.bid, use.offer)]
+        if trades or used:
+            yield {
+                "step": "tick",
+                "at": tick.at,
+                "trades": [_fill(trade) for trade in trades],
+                "own_uses": [_own_use(use) for use in used],
+            }
+
+
+def _fill(trade: Trade) -> Document:
+    return trade_to_document(trade) | {"fee_rate_micro_per_kwh": trade.fee_rate}
+
+
+def _own_use(use: OwnUse) -> Document:
+    return {"bid": hexed(use.bid), "offer": hexed(use.offer), "energy_wh": use.energy}
 
 
 def trade_document(record: TradeRecord) -> Document:
@@ -204,7 +237,7 @@ def session_document(
     document |= {"book": None, "clearing": None, "settlement": settlement}
     if cleared is not None:
         clearing, excluded = cleared.clearing, dict(cleared.excluded)
-        standing = [order for order in session.live() if order.digest not in excluded]
+        standing = [order for order in session.took_part() if order.digest not in excluded]
         resting = sorted((resting_order(order, parameters) for order in standing), key=lambda entry: entry.merit)
         if curves:
             document["book"] = {

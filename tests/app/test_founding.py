@@ -32,6 +32,7 @@ from settlement.effects.escrow_token import EscrowToken
 from settlement.effects.settlement_contract import Role, SettlementContract
 from settlement.lifecycle import State
 from tests.e2e.day import FIRST, LEAD_SECONDS, VILLAGE, order_of, signed_by
+from tests.simulators.remembering_evm import RememberingEvm
 
 GENESIS = FIRST - 7_200
 COMMUNITY = read_community(VILLAGE)
@@ -41,7 +42,13 @@ KEYS = Keys.devnet()
 @pytest.fixture(scope="module")
 def chain():
     clock = SetClock(GENESIS)
-    return LocalEvm(clock, genesis_time=GENESIS), clock
+    return RememberingEvm(clock, genesis_time=GENESIS), clock
+
+
+@pytest.fixture
+def another():
+    """A chain that begins as the other does."""
+    return RememberingEvm(SetClock(GENESIS), genesis_time=GENESIS)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +106,7 @@ def test_every_duty_in_the_registry_is_held_by_one_key(roles, name, role):
 
 def test_the_grid_operator_answers_for_the_markets_number_only(roles, founded):
     claim = roles.claim(address_of(KEYS.grid_operator), NODES[EnergyRole.GRID_OPERATOR])
-    assert unpack_market(claim.data) == founded.parameters.market.number
+    assert unpack_market(claim.data) == founded.parameters.spot.number
 
 
 def test_every_asset_is_certified_for_what_its_home_says_of_it(roles, founded):
@@ -110,10 +117,9 @@ def test_every_asset_is_certified_for_what_its_home_says_of_it(roles, founded):
             assert unpack_asset(roles.claim(identity, NODES[EnergyRole.ASSET]).data) == properties
 
 
-def test_one_key_with_every_duty_founds_an_exchange_too(chain):
-    evm, _ = chain
-    founded = found(evm, COMMUNITY, Keys.one(KEYS.admin))
-    contract = SettlementContract(evm, Address(founded.deployment.settlement))
+def test_one_key_with_every_duty_founds_an_exchange_too(another):
+    founded = found(another, COMMUNITY, Keys.one(KEYS.admin))
+    contract = SettlementContract(another, Address(founded.deployment.settlement))
     assert contract.roles_of(address_of(KEYS.admin)) == Role.OPERATOR | Role.GUARDIAN
     assert contract.asset_count() == sum(len(member.assets) for member in founded.members)
 
@@ -152,17 +158,19 @@ def test_every_member_has_its_account_its_assets_and_its_deposit(contract, found
 
 
 def test_the_market_is_open_on_the_communitys_terms(contract, founded):
-    terms, market = contract.market(COMMUNITY.community.market_id), founded.parameters.market
+    terms, market = contract.market(COMMUNITY.community.market_id), founded.parameters.spot
+    root = founded.parameters.tree.root
     assert (terms.period, terms.lead, terms.window) == (market.period, market.lead, market.window)
-    assert (terms.fee_cap, terms.fee_account, terms.uniform) == (market.fee, market.fee_account, True)
-    assert founded.member("village").account == market.fee_account
+    assert (terms.fee_cap, terms.fee_account, terms.uniform) == (root.fee.constant, root.fee_account, True)
+    assert (terms.tree, root.number) == (market.number, market.number)
+    assert founded.member("village").account == root.fee_account
 
 
-def test_a_market_where_trades_have_rates_of_their_own_promises_no_one_rate(chain):
+def test_a_market_where_trades_have_rates_of_their_own_promises_no_one_rate(another):
     terms = COMMUNITY.community.model_copy(update={"mechanism": "pay-as-bid"})
-    other = found(chain[0], COMMUNITY.model_copy(update={"community": terms}), KEYS)
-    assert other.parameters.market.mechanism is Mechanism.PAY_AS_BID
-    assert not SettlementContract(chain[0], Address(other.deployment.settlement)).market(terms.market_id).uniform
+    other = found(another, COMMUNITY.model_copy(update={"community": terms}), KEYS)
+    assert other.parameters.spot.mechanism is Mechanism.PAY_AS_BID
+    assert not SettlementContract(another, Address(other.deployment.settlement)).market(terms.market_id).uniform
 
 
 def test_the_two_sides_of_the_utility_are_no_home(founded):
@@ -207,7 +215,7 @@ DAMAGES = {
     "an asset without an address": lambda document: document["members"][2]["assets"]["load"].update(identity="0x12"),
     "a rule missing": lambda document: document["parameters"].pop("currency"),
     "a rule too many": lambda document: document["parameters"].update(rain=1),
-    "a fee as text": lambda document: document["parameters"]["market"].update(fee_micro_per_kwh="5000"),
+    "a fee as text": lambda document: document["parameters"]["nodes"][0].update(fee_micro_per_kwh="5000"),
     "a contract that is none": lambda document: document["parameters"].update(contract="0x12"),
     "a deployment that is none": lambda document: document.update(deployment=[]),
 }
@@ -243,8 +251,8 @@ def test_a_market_whose_sessions_have_numbers_beyond_2_to_the_53_is_refused_befo
     assert chain[0].head() == before
 
 
-def test_every_session_of_the_last_market_has_a_number_that_javascript_holds(chain):
-    market = found(chain[0], numbered(31), KEYS).parameters.market
+def test_every_session_of_the_last_market_has_a_number_that_javascript_holds(another):
+    market = found(another, numbered(31), KEYS).parameters.spot
     assert market.session((1 << 40) - 1).number < 1 << 53
 
 

@@ -21,10 +21,10 @@ from tests.e2e.day import FIRST, VILLAGE
 from tests.simulators.crash import Crash, Crashing, CrashPlan
 
 GENESIS = FIRST - 7_200
-
-GENESIS = FIRST - 7_200
 COMMUNITY = read_community(VILLAGE)
 KEYS = Keys.devnet()
+
+pytestmark = pytest.mark.usefixtures("remembering")  # the same founding again and again
 
 
 def go_on(path, evm, plan, **options):

@@ -13,12 +13,12 @@ from app.clock import SetClock
 from app.community import read_community
 from app.founding import Founded, Keys, found, member_key
 from contracts.devnet_server import DevnetServer
-from contracts.local_evm import LocalEvm
 from identity.address import to_text
 from identity.did import to_did
 from identity.signature import address_of
 from tests.actors import AGENT, PROSUMER, STRANGER
 from tests.e2e.day import VILLAGE
+from tests.simulators.remembering_evm import RememberingEvm
 
 NOW = 1_782_000_000
 CERTIFIER = "certifier.roles.test-village.merit"
@@ -44,7 +44,7 @@ class Town:
 def town(tmp_path_factory):
     folder, keys = tmp_path_factory.mktemp("exchange"), tmp_path_factory.mktemp("keys")
     clock, duties = SetClock(NOW), Keys.devnet()
-    evm = LocalEvm(clock, genesis_time=NOW, record=folder / "chain.jsonl")
+    evm = RememberingEvm(clock, genesis_time=NOW, record=folder / "chain.jsonl")
     founded = found(evm, read_community(VILLAGE), duties)
     founded.write(folder / "exchange.json")
     held = {"certifier": duties.certifier, "admin": duties.admin, "stranger": STRANGER.key, "newcomer": PROSUMER.key}
@@ -282,6 +282,7 @@ def test_a_credential_that_says_too_little_is_refused(merit, town, words, said):
     assert (ended.code, said in ended.err) == (3, True), ended.err
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_chain_that_nobody_serves_may_be_read_and_not_written_to(merit, tmp_path, town):
     served = merit("asset", "list", "--data", town.folder)
     assert (served.code, "--rpc" in served.err) == (3, True), "this process has it open"

@@ -9,12 +9,12 @@ from app.keeper import PATIENCE_SECONDS, PAUSE_SECONDS
 from app.registering import Registering
 from app.wiring import Places, build, keeper_of
 from contracts.chains import preset_of
-from contracts.local_evm import LocalEvm
 from identity.address import Address
 from identity.claim_data import AssetKind, AssetProperties, EnergyType
 from identity.energy_roles import EnergyRole
 from settlement.effects.settlement_contract import SettlementContract
 from tests.e2e.day import FIRST, VILLAGE
+from tests.simulators.remembering_evm import RememberingEvm
 
 ROOF = AssetProperties(AssetKind.PV, EnergyType.PV, 5_000).pack()
 
@@ -24,7 +24,7 @@ class Street:
 
     def __init__(self, folder):
         self.clock, self.keys = SetClock(FIRST - 7_200), Keys.devnet()
-        self.evm = LocalEvm(self.clock, genesis_time=self.clock())
+        self.evm = RememberingEvm(self.clock, genesis_time=self.clock())
         founded = found(self.evm, read_community(VILLAGE), self.keys)
         self.house = build(Places(folder), founded, self.keys, self.clock, self.evm)
         self.registering = Registering(self.evm, founded.deployment, preset_of(self.evm.chain_id))

@@ -5,14 +5,17 @@ import json
 
 import pytest
 
-from app.interface import current
 from app.openapi import ANSWERS, COMMITTED, breaks, differences, text_of
 from app.problems import PROBLEMS
+from app.server import create_app
+from tests.e2e.day import NEXT, rebuilt
 
 
 @pytest.fixture(scope="module")
-def now():
-    return current()
+def now(played, tmp_path_factory):
+    """What `python -m app.interface --check` compares, of an exchange that stands already."""
+    with rebuilt(played.copy(tmp_path_factory.mktemp("interface") / "day"), NEXT - 3_000) as exchange:
+        return create_app(exchange.house).openapi()
 
 
 def test_the_committed_document_is_that_of_the_routes(now):

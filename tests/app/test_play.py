@@ -8,12 +8,12 @@ from app.play import StandingUtility, write_member_keys
 from exchange.units import Wh
 from identity.effects.keystore import read_key
 from identity.signature import address_of
-from tests.e2e.day import NEXT, PERIOD_SECONDS, VILLAGE, play, rebuilt
+from tests.e2e.day import NEXT, PERIOD_SECONDS, VILLAGE, rebuilt
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory):
-    with rebuilt(play(tmp_path_factory.mktemp("play") / "day").folder, NEXT - 3_000) as exchange:
+def exchange(played, tmp_path_factory):
+    with rebuilt(played.copy(tmp_path_factory.mktemp("play") / "day"), NEXT - 3_000) as exchange:
         yield exchange
 
 
@@ -27,7 +27,7 @@ def test_the_utility_stands_in_every_session_whose_gate_is_open(exchange):
     utility = read_community(VILLAGE).utility
     standing = StandingUtility(exchange.house.desk, exchange.founded, utility)
     now = exchange.clock()
-    opened = list(exchange.founded.parameters.market.open_deliveries(now))
+    opened = list(exchange.founded.parameters.spot.open_deliveries(now))
     assert len(opened) > 2
     standing.trade(now)
     assert sessions(exchange) == dict.fromkeys(opened, 2)

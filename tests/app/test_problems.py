@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections import Counter
 
 import pytest
 from fastapi import FastAPI
@@ -41,11 +42,11 @@ def client():
     return TestClient(app, raise_server_exceptions=False)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_refusal_has_a_code_of_its_own_and_a_row_for_it(kind):
-    assert "code" in vars(kind), "a refusal has a code of its own"
-    assert kind.code in PROBLEMS
-    assert [other for other in KINDS if other.code == kind.code] == [kind]
+def test_every_refusal_has_a_code_of_its_own_and_a_row_for_it():
+    assert [kind for kind in KINDS if "code" not in vars(kind)] == [], "a refusal has a code of its own"
+    assert [kind for kind in KINDS if kind.code not in PROBLEMS] == []
+    shared = Counter(kind.code for kind in KINDS)
+    assert [kind for kind in KINDS if shared[kind.code] > 1] == []
 
 
 def test_every_row_is_some_refusals_or_http_itself():
@@ -65,12 +66,12 @@ def test_every_row_is_some_refusals_or_http_itself():
     ]
 
 
-@pytest.mark.parametrize("code", PROBLEMS)
-def test_every_problem_is_explained_where_its_type_points(client, code):
-    body = client.get(f"/problems/{code}").json()
-    status, title = PROBLEMS[code]
-    assert (body["code"], body["status"], body["title"]) == (code, status, title)
-    assert body["meaning"].endswith((".", ":"))
+def test_every_problem_is_explained_where_its_type_points(client):
+    told = {code: client.get(f"/problems/{code}").json() for code in PROBLEMS}
+    assert {code: (body["code"], body["status"], body["title"]) for code, body in told.items()} == {
+        code: (code, *row) for code, row in PROBLEMS.items()
+    }
+    assert [code for code, body in told.items() if not body["meaning"].endswith((".", ":"))] == []
 
 
 def test_all_problems_are_listed(client):

@@ -97,12 +97,12 @@ def gas_of_batches(machine: Machine, sizes: Sequence[int]) -> dict[str, int]:
     for i in range(11):
         town.registries.delegate(town.identities[f"member {i}"], f"member {i}", "the agent", 2**32)
     found["settle, 10 trades, signed by a delegate"] = settle(10, signer="the agent")
+    settle(4, through_a_neighbourhood, market=FEEDER)  # and the accounts of its nodes
     for size in sizes:
         found[f"settle, {size} trades"] = settle(size)
-    settle(4, through_a_neighbourhood, market=FEEDER)  # from now on its accounts are used, too
-    for size in sizes[1:]:
-        found[f"settle, {size} trades of a neighbourhood"] = settle(size, through_a_neighbourhood, market=FEEDER)
-        found[f"settle, {size} trades on a walk"] = settle(size, on_a_walk, market=EAST)
+        if size > 1:
+            found[f"settle, {size} trades of a neighbourhood"] = settle(size, through_a_neighbourhood, market=FEEDER)
+            found[f"settle, {size} trades on a walk"] = settle(size, on_a_walk, market=EAST)
     return found
 
 

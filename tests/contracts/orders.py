@@ -97,7 +97,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Row:
-    """What nodes take of a trade: pairs of node and rate on the way from the seller to the buyer, and which is its top."""
+    """What nodes take of a trade: pairs of node and rate on the way from seller to buyer, and which is its top."""
 
     shares: tuple[tuple[int, int], ...]
     top: int

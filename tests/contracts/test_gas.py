@@ -7,7 +7,8 @@ import pytest
 from tests.contracts.gas_snapshot import ALL, FORKS, PATH, QUICK, sizes_of_code, take
 
 SNAPSHOT = json.loads(PATH.read_text(encoding="utf-8"))
-PER_TRADE = {10: 26_000, 100: 16_500, 500: 15_600}
+PER_TRADE = {10: 26_400, 100: 16_500, 500: 15_700}
+IN_A_NEIGHBOURHOOD = {10: 29_600, 100: 16_900, 500: 15_800}
 LARGEST_TRANSACTION = 2**24  # EIP-7825
 
 
@@ -27,6 +28,12 @@ def test_gas_is_what_was_committed_for_large_batches_too(fork):
 @pytest.mark.parametrize(("trades", "most"), PER_TRADE.items())
 def test_a_trade_costs_what_was_promised(fork, trades, most):
     assert SNAPSHOT[fork][f"settle, {trades} trades"] <= trades * most
+
+
+@pytest.mark.parametrize("fork", FORKS)
+@pytest.mark.parametrize(("trades", "most"), IN_A_NEIGHBOURHOOD.items())
+def test_several_nodes_cost_what_was_promised(fork, trades, most):
+    assert SNAPSHOT[fork][f"settle, {trades} trades of a neighbourhood"] <= trades * most
 
 
 @pytest.mark.parametrize("fork", FORKS)

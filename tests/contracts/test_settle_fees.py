@@ -16,8 +16,11 @@ LAST, TOP = 1 << 81, 1 << 80
 def closed(town):
     """A feeder with two communities, each with an account of its own, and a market that is a tree of its own."""
     for number, tree, name in (
-        (FEEDER, FEEDER, "the feeder"), (WEST, FEEDER, "the west"), (EAST, FEEDER, "the east"), (LONE, LONE, "the lone"),
-    ):  # fmt: skip
+        (FEEDER, FEEDER, "the feeder"),
+        (WEST, FEEDER, "the west"),
+        (EAST, FEEDER, "the east"),
+        (LONE, LONE, "the lone"),
+    ):
         town.open_account(name)
         town.open_market(number, tree=tree, collector=name)
     town.open("the neighbour")
@@ -102,9 +105,10 @@ def test_the_row_is_in_the_leaf(closed):
     settled = batch(closed, *trades)
     [(_, fields)] = closed.settlement.events(closed.settle(settled))
     assert fields["trade_root"] == settled.trade_root()
-    assert settled.but(trades=[trade(energy=300, row=ACROSS), trade(energy=500, row=ACROSS)]).trade_root() != fields[
-        "trade_root"
-    ]
+    assert (
+        settled.but(trades=[trade(energy=300, row=ACROSS), trade(energy=500, row=ACROSS)]).trade_root()
+        != fields["trade_root"]
+    )
 
 
 # limits

@@ -151,9 +151,7 @@ def run(town: Town, batch: Batch) -> dict[int, int] | str:
     assert fields["trade_root"] == batch.trade_root()
     assert fields["energy_wh"] == sum(trade.energy for trade in batch.trades)
     assert fields["value_nano"] == sum(trade.energy * trade.rate for trade in batch.trades)
-    assert fields["fee_nano"] == sum(
-        trade.energy * trade.row_in(batch.market).fee for trade in batch.trades
-    )
+    assert fields["fee_nano"] == sum(trade.energy * trade.row_in(batch.market).fee for trade in batch.trades)
     return credits_in(town)
 
 

@@ -26,6 +26,7 @@ from exchange.units import MicroPerKwh, Wh
 from identity.address import to_text
 from identity.signature import address_of, sign
 from identity.siwe import personal_digest
+from tests.simulators.remembering_evm import RememberingEvm
 
 VILLAGE = Path(__file__).parent / "village" / "village.toml"
 FIRST = 1_782_021_600
@@ -40,7 +41,7 @@ NEXT = LAST + 4 * PERIOD_SECONDS
 
 def order_of(founded: Founded, name: str, kind: str, energy: int, limit: int, *, start: int, salt: int = 7) -> Order:
     """An order of a member's asset ("load", "pv", "sell" or "buy")."""
-    market = founded.parameters.market
+    market = founded.parameters.spot
     return Order(
         asset=founded.member(name).assets[kind].identity,
         market=market.number,
@@ -122,7 +123,7 @@ def rebuilt(
     places, founded, clock = Places(folder), Founded.read(folder / "exchange.json"), SetClock(now)
     with ExitStack() as stack:
         if evm is None:
-            evm = LocalEvm.reopen(places.chain, clock)
+            evm = RememberingEvm.reopen(places.chain, clock)
             stack.callback(evm.close)
         house = stack.enter_context(
             build(places, founded, Keys.devnet(), clock, evm, most_settled_orders=most_settled_orders)

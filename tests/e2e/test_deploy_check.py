@@ -22,6 +22,8 @@ from tests.simulators.crash import Crash, Crashing, CrashPlan
 
 RECORD = "deployments/1337.json"
 
+pytestmark = pytest.mark.usefixtures("remembering")  # the day's chain is opened by one test after the other
+
 
 @pytest.fixture
 def node():

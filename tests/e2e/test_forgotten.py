@@ -68,7 +68,7 @@ def everything(exchange):
             "statements": [
                 all_pages(client, f"/v1/accounts/{member.account}/statement", "lines") for member in founded.members
             ],
-            "fees": all_pages(client, f"/v1/accounts/{founded.parameters.market.fee_account}/statement", "lines"),
+            "fees": all_pages(client, f"/v1/accounts/{founded.parameters.tree.root.fee_account}/statement", "lines"),
             "a part of the day": [
                 client.get(
                     f"/v1/accounts/{member.account}/statement",
@@ -116,7 +116,7 @@ def test_what_is_settled_is_forgotten_while_it_runs_and_the_audit_is_clean(copy)
         offer = signed_by(founded, "prosumer", order_of(founded, "prosumer", "pv", 500, 100_000, start=NEXT))
         first = house.desk.submit([bid, offer])
         exchange.beat(NEXT - LEAD_SECONDS + 1)
-        key = founded.parameters.market.session(NEXT)
+        key = founded.parameters.spot.session(NEXT)
         while house.desk.look(lambda market, _: market.summary(key).state) is not SessionState.SETTLED:
             exchange.beat(exchange.clock() + 1)
         held = house.desk.look(lambda market, _: (market.sessions, key in market.forgotten))

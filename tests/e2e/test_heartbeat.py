@@ -17,7 +17,6 @@ from app.wiring import Places, build
 from contracts.chains import preset_of
 from contracts.devnet_server import DevnetServer
 from contracts.errors import NodeUnreachable
-from contracts.local_evm import LocalEvm
 from contracts.rpc_evm import RpcEvm
 from exchange.effects.taken import Taken
 from exchange.session import SessionState
@@ -28,6 +27,7 @@ from settlement.statement import totals
 from tests.e2e.day import LEAD_SECONDS, NEXT, PERIOD_SECONDS, Running, order_of, rebuilt, signed_by
 from tests.simulators.crash import Crash, Crashing, CrashPlan
 from tests.simulators.following_journal import FollowingJournal
+from tests.simulators.remembering_evm import RememberingEvm
 from tests.simulators.unsteady_evm import UnsteadyEvm
 
 OPENED = NEXT - 2_000
@@ -77,7 +77,9 @@ def stack():
 def test_a_session_is_settled_once_whenever_the_process_dies(stack, copy, step, after):
     owner, method, times = STEPS[step]
     clock = SetClock(OPENED)
-    evm = stack.enter_context(closing(LocalEvm.reopen(copy / "chain.jsonl", clock)))  # a chain outlives who uses it
+    evm = stack.enter_context(
+        closing(RememberingEvm.reopen(copy / "chain.jsonl", clock))
+    )  # a chain outlives who uses it
     with rebuilt(copy, OPENED, evm) as exchange:
         clock.set(CLOSED)
         exchange.clock.set(OPENED)
@@ -206,7 +208,7 @@ def behind_its_node(stack, copy, evm, clock, **settings):
 @pytest.mark.parametrize("confirmations", [0, 2])
 def test_a_chain_that_mines_only_what_is_sent_is_sent_something_where_a_block_is_waited_for(stack, copy, confirmations):
     clock = SetClock(OPENED)
-    evm = stack.enter_context(closing(LocalEvm.reopen(copy / "chain.jsonl", clock)))
+    evm = stack.enter_context(closing(RememberingEvm.reopen(copy / "chain.jsonl", clock)))
     exchange = behind_its_node(stack, copy, evm, clock, confirmations=confirmations)
     key, heads = trade(exchange), []
     for second in range(0, 60, 4):
@@ -219,7 +221,7 @@ def test_a_chain_that_mines_only_what_is_sent_is_sent_something_where_a_block_is
 
 def test_a_chain_on_which_others_mine_is_waited_for(stack, copy):
     clock = SetClock(OPENED)
-    evm = stack.enter_context(closing(LocalEvm.reopen(copy / "chain.jsonl", clock)))
+    evm = stack.enter_context(closing(RememberingEvm.reopen(copy / "chain.jsonl", clock)))
     exchange = behind_its_node(stack, copy, evm, clock, on_demand=False)
     key, head = trade(exchange), evm.head()
     exchange.beat(CLOSED + 30)
@@ -239,7 +241,7 @@ def lines_of(house):
 
 def test_who_follows_adds_what_is_new_to_its_statements_and_takes_over_with_all_of_it(stack, copy):
     clock = SetClock(OPENED)
-    evm = stack.enter_context(closing(LocalEvm.reopen(copy / "chain.jsonl", clock)))
+    evm = stack.enter_context(closing(RememberingEvm.reopen(copy / "chain.jsonl", clock)))
     founded = Founded.read(copy / "exchange.json")
     with rebuilt(copy, OPENED, evm) as exchange:
         following = build(Places(copy), founded, Keys.devnet(), clock, evm, storage=Shared(copy, None))

@@ -543,7 +543,7 @@ def test_standing_follows_from_the_registries(exchange):
     assert standing.owner(Scope.meter(asset), OPENED) == consumer.holder
     for scope in (account_scope(99), Scope.meter(consumer.holder), node_scope(7)):
         assert standing.owner(scope, OPENED) is None
-    grid, market = address_of(Keys.devnet().grid_operator), founded.parameters.market.number
+    grid, market = address_of(Keys.devnet().grid_operator), founded.parameters.spot.number
     assert standing.holds(grid, Role.GRID_OPERATOR, OPENED)
     assert standing.holds(grid, Role.GRID_OPERATOR, OPENED, market)
     assert not standing.holds(grid, Role.GRID_OPERATOR, OPENED, market + 1)

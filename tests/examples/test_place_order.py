@@ -10,14 +10,14 @@ import pytest
 
 from app.founding import member_key
 from app.play import write_member_keys
-from tests.e2e.day import NEXT, play, reader_of, running
+from tests.e2e.day import NEXT, reader_of, running
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "place_order.py"
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory):
-    folder = play(tmp_path_factory.mktemp("example") / "day").folder
+def exchange(played, tmp_path_factory):
+    folder = played.copy(tmp_path_factory.mktemp("example") / "day")
     with running(folder, NEXT - 3_000) as exchange:
         write_member_keys(folder / "keys", exchange.founded)
         yield exchange

@@ -255,7 +255,7 @@ def test_orders_of_an_earlier_epoch_are_void_and_those_of_the_new_one_are_not(at
 
 def test_an_account_may_not_cross_its_own_order_at_another_home_but_may_stand_beside_it(attempt):
     assert attempt.hand_in() == "taken"
-    fee = street.TERMS.fee
+    fee = street.TREE.root.fee.constant
     attempt.order = street.order(street.BARN, Side.OFFER, limit=MicroPerKwh(300_000 - fee), salt=1 << 32)
     assert attempt.hand_in() == "own-crossing"
     attempt.change(limit=MicroPerKwh(300_000 - fee + 1))

@@ -17,7 +17,7 @@ from tests.exchange.trees import one_node
 from tests.strategies import SEPARATOR, SESSION
 
 FEE = MicroPerKwh(5_000)
-OUTSIDE = Alternative(sell=MicroPerKwh(300_000), buy=MicroPerKwh(80_000))
+OUTSIDE = Alternative(sell=MicroPerKwh(300_000), buy=MicroPerKwh(80_000), fee=FEE)
 MARKET = Market(number=SESSION.market, period=900, opening=3_600, lead=300, window=7_200)
 START = SESSION.delivery_start
 
@@ -45,9 +45,9 @@ def test_an_order_is_for_the_market_and_good_until_its_gate_closes():
 
 
 def test_without_a_market_one_pays_the_utility_and_the_fee_and_is_paid_what_it_pays():
-    assert OUTSIDE.bill(Wh(1_000), Wh(0), FEE) == Nano(305_000_000)
-    assert OUTSIDE.bill(Wh(0), Wh(1_000), FEE) == Nano(-80_000_000)
-    assert OUTSIDE.bill(Wh(0), Wh(0), FEE) == 0
+    assert OUTSIDE.bill(Wh(1_000), Wh(0)) == Nano(305_000_000)
+    assert OUTSIDE.bill(Wh(0), Wh(1_000)) == Nano(-80_000_000)
+    assert OUTSIDE.bill(Wh(0), Wh(0)) == 0
 
 
 def resting(order, sequence, account, home=""):
@@ -69,5 +69,5 @@ def test_nobody_is_worse_off_than_without_the_market(mechanism, drawn, fed_in):
     paid = [trade for trade in trades if trade.bid == bid]
     earned = [trade for trade in trades if trade.offer == offer]
     assert (sum(trade.energy for trade in paid), sum(trade.energy for trade in earned)) == (drawn, fed_in)
-    assert sum(trade.cost for trade in paid) <= OUTSIDE.bill(Wh(drawn), Wh(0), FEE)
-    assert -sum(trade.value for trade in earned) <= OUTSIDE.bill(Wh(0), Wh(fed_in), FEE)
+    assert sum(trade.cost for trade in paid) <= OUTSIDE.bill(Wh(drawn), Wh(0))
+    assert -sum(trade.value for trade in earned) <= OUTSIDE.bill(Wh(0), Wh(fed_in))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.delivery import Market, Product, SessionKey
+from exchange.delivery import Market, Mechanism, Product, SessionKey
 
 MARKET = Market(number=7, period=900, opening=86_400, lead=300, window=86_400)
 START = 1_800_000_000
@@ -73,7 +73,12 @@ def test_a_market_number_with_32_bits_is_taken(number):
         ({"period": 0}, "lasts some seconds"),
         ({"lead": -1}, "opens before"),
         ({"lead": 86_400}, "opens before"),
-        ({"fee": -1}, "not negative"),
+        ({"tick": -1}, "a tick is shorter"),
+        ({"tick": 86_100}, "a tick is shorter"),
+        ({"tick": 900, "mechanism": Mechanism.PAY_AS_CLEAR}, "cleared once"),
+        ({"tick": 900, "mechanism": Mechanism.NETWORK}, "cleared once"),
+        ({"matching": -1}, "may still be settled"),
+        ({"matching": 86_400}, "may still be settled"),
     ],
 )
 def test_terms_that_cannot_hold_are_refused(change, why):
@@ -81,5 +86,5 @@ def test_terms_that_cannot_hold_are_refused(change, why):
         replace(MARKET, **change)
 
 
-def test_a_market_may_close_at_delivery_and_take_no_fee():
+def test_a_market_may_close_at_delivery():
     assert replace(MARKET, lead=0).gate_closure(START) == START

@@ -19,7 +19,7 @@ FEE = 20_000
 
 def outcome(entry: Resting, *others: Resting, **said) -> Outcome:
     clearing = clear([] if said else [entry, *others], session=SESSION, tree=one_node(FEE))
-    return why(entry, clearing, FEE, **said)
+    return why(entry, clearing, one_node(FEE), **said)
 
 
 def test_a_bid_that_is_filled_is_told_the_rate_and_the_fee():
@@ -130,7 +130,7 @@ def test_an_order_whose_authority_had_ended_is_told_why():
 @given(books(), fees)
 def test_every_outcome_agrees_with_the_clearing(mechanism, book, fee):
     clearing = clear(book, session=SESSION, tree=one_node(fee), mechanism=mechanism)
-    told = {entry.digest: why(entry, clearing, fee, mechanism=mechanism) for entry in book}
+    told = {entry.digest: why(entry, clearing, one_node(fee), mechanism=mechanism) for entry in book}
     assert sum(one.filled for one in told.values()) == 2 * clearing.energy
     for entry in book:
         one = told[entry.digest]
@@ -164,7 +164,7 @@ def test_a_rate_below_zero_is_written_with_its_sign(side):
 
 def told_by(mechanism: Mechanism, entry: Resting, *others: Resting) -> Outcome:
     clearing = clear([entry, *others], session=SESSION, tree=one_node(FEE), mechanism=mechanism)
-    return why(entry, clearing, FEE, mechanism=mechanism)
+    return why(entry, clearing, one_node(FEE), mechanism=mechanism)
 
 
 def test_pay_as_bid_tells_a_buyer_its_limit_and_a_seller_the_rates_of_its_buyers():

@@ -6,7 +6,6 @@ import pytest
 from eth_account.messages import SignableMessage, encode_typed_data
 from hypothesis import given
 
-from exchange.delivery import Product
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order, Side, cancellation_digest
 from exchange.units import MAX_ENERGY, MAX_RATE
 from identity.hashing import keccak
@@ -139,7 +138,7 @@ def test_the_epoch_is_the_upper_half_of_the_salt(order):
 def test_an_order_names_its_session(order):
     assert (order.session.market, order.session.product, order.session.delivery_start) == (
         order.market,
-        Product.SPOT,
+        order.product,
         order.delivery_start,
     )
 

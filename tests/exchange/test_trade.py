@@ -32,14 +32,14 @@ def test_the_leaf_is_the_double_hash_of_its_abi_encoding(trade):
 @given(st.builds(SessionKey, st.integers(1, (1 << 32) - 1), st.just(Product.SPOT), st.integers(0, (1 << 40) - 1)))
 def test_a_leaf_names_its_session_whatever_its_number(session):
     trade = Trade(session=session, bid=bytes(32), offer=bytes(32), energy=7, rate=-10, fees=one_fee(1, 1))
-    encoded = encode(LEAF_TYPES, (session.number, bytes(32), bytes(32), 7, -10, trade.fees.hash))
+    encoded = encode(LEAF_TYPES, (session.number, bytes(32), bytes(32), 7, -10, trade.fees.name))
     assert trade.leaf() == foreign_keccak(foreign_keccak(encoded))
 
 
 @pytest.mark.parametrize(("energy", "rate"), [(1 << 64, 0), (1, 1 << 63), (1, -(1 << 63) - 1)])
 def test_what_no_order_can_hold_has_a_leaf_too(energy, rate):
     trade = Trade(session=SESSION, bid=bytes(32), offer=bytes(32), energy=energy, rate=rate, fees=one_fee(1, 5))
-    encoded = encode(LEAF_TYPES, (SESSION.number, bytes(32), bytes(32), energy, rate, trade.fees.hash))
+    encoded = encode(LEAF_TYPES, (SESSION.number, bytes(32), bytes(32), energy, rate, trade.fees.name))
     assert trade.leaf() == foreign_keccak(foreign_keccak(encoded))
 
 
@@ -62,4 +62,4 @@ def test_a_row_is_words_that_say_node_rate_top_and_end():
 
 @given(fee_rows(), fee_rows())
 def test_different_rows_have_different_names(one, other):
-    assert (one == other) == (one.hash == other.hash)
+    assert (one == other) == (one.name == other.name)

@@ -21,7 +21,7 @@ from exchange.delivery import Mechanism
 from exchange.order import Side
 from exchange.trade import Trade
 from tests.exchange.trees import one_node
-from tests.strategies import SESSION, resting
+from tests.strategies import SESSION, one_fee, resting
 
 BID, OFFER = Side.BID, Side.OFFER
 _FILE = Path(__file__).parents[1] / "vectors" / "markets.json"
@@ -166,7 +166,7 @@ def test_two_006_more_energy_than_the_bid_is_for_is_never_taken(mechanism, energ
 def test_the_seller_gets_what_the_buyer_pays(name):
     case = CASES[name]
     rate, energy = case["input"]["offer"]["price_per_unit"], case["input"]["trade_energy"]
-    trade = Trade(session=SESSION, bid=bytes(32), offer=bytes(32), energy=energy, rate=rate, fee_rate=0)
+    trade = Trade(session=SESSION, bid=bytes(32), offer=bytes(32), energy=energy, rate=rate, fees=one_fee(1, 0))
     assert {"buyer": -trade.cost, "seller": trade.value} == case["expected"]["balance"]
 
 

@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,13 +41,24 @@ MAY_NOT_NAME = {"float", "round", "open", "print", "input", "exec", "eval", "has
 FORBIDDEN_METHODS = {"mean", "average", "true_divide", "astype_float"}
 
 
-def name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
-@pytest.mark.parametrize("path", PURE, ids=name)
-def test_a_pure_file_only_computes(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+def hold_everywhere(rule: Callable[[Path], None], paths: Iterable[Path]) -> None:
+    """Hold a rule against every file, and name all that break it: a test a file would be 1,500 of them."""
+    broken = []
+    for path in paths:
+        try:
+            rule(path)
+        except AssertionError as why:
+            broken.append(f"{path.relative_to(ROOT)}: {why}")
+    assert not broken, "\n".join(broken)
+
+
+def only_computes(path):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             assert {alias.name.split(".")[0] for alias in node.names} <= MAY_IMPORT
         if isinstance(node, ast.ImportFrom):
@@ -58,9 +71,12 @@ def test_a_pure_file_only_computes(path):
             assert node.attr not in FORBIDDEN_METHODS, f"line {node.lineno}: {node.attr} makes a float"
 
 
-@pytest.mark.parametrize("path", PURE, ids=name)
-def test_no_float_in_energy_or_money(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+def test_a_pure_file_only_computes():
+    hold_everywhere(only_computes, PURE)
+
+
+def has_no_float(path):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Constant):
             assert not isinstance(node.value, float), f"line {node.lineno}: {node.value}"
         if isinstance(node, ast.Attribute):
@@ -69,47 +85,67 @@ def test_no_float_in_energy_or_money(path):
             assert path.name == "units.py", "divide in units.py, and say how it rounds"
 
 
-def test_the_rule_against_floats_can_fail(tmp_path):
-    planted = tmp_path / "planted.py"
-    planted.write_text("half = 0.5\n")
-    with pytest.raises(AssertionError):
-        test_no_float_in_energy_or_money(planted)
-    planted.write_text("import time\n")
-    with pytest.raises(AssertionError):
-        test_a_pure_file_only_computes(planted)
+def test_no_float_in_energy_or_money():
+    hold_everywhere(has_no_float, PURE)
 
 
-@pytest.mark.parametrize("path", ALL, ids=name)
-def test_no_file_is_a_drawer(path):
+@pytest.mark.parametrize(
+    ("rule", "text"), [(has_no_float, "half = 0.5\n"), (only_computes, "import time\n")], ids=["float", "import"]
+)
+def test_a_rule_can_fail_and_names_the_file(monkeypatch, tmp_path, rule, text):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "sound.py").write_text("half = (1, 2)\n")
+    (tmp_path / "planted.py").write_text(text)
+    hold_everywhere(rule, [tmp_path / "sound.py"])
+    with pytest.raises(AssertionError, match=r"^planted\.py: [^\n]+"):
+        hold_everywhere(rule, [tmp_path / "sound.py", tmp_path / "planted.py"])
+
+
+def is_no_drawer(path):
     assert not {"util", "utils", "helpers", "helper", "common", "misc", "core"} & {*path.parts, path.stem}
 
 
-@pytest.mark.parametrize("path", ALL, ids=name)
-def test_a_file_is_one_idea(path):
+def test_no_file_is_a_drawer():
+    hold_everywhere(is_no_drawer, ALL)
+
+
+def is_one_idea(path):
     assert len(path.read_text().splitlines()) <= 420, "look for the second idea"
 
 
-@pytest.mark.parametrize("path", [path for path in ALL if path.name != "__init__.py"], ids=name)
-def test_a_file_says_what_it_is_for(path):
-    assert ast.get_docstring(ast.parse(path.read_text())), "a file begins with its purpose"
+def test_a_file_is_one_idea():
+    hold_everywhere(is_one_idea, ALL)
 
 
-@pytest.mark.parametrize("path", ALL, ids=name)
-def test_what_is_public_has_a_docstring(path):
-    for node in ast.parse(path.read_text()).body:
+def says_what_it_is_for(path):
+    assert ast.get_docstring(tree(path)), "a file begins with its purpose"
+
+
+def test_a_file_says_what_it_is_for():
+    hold_everywhere(says_what_it_is_for, (path for path in ALL if path.name != "__init__.py"))
+
+
+def says_what_its_names_mean(path):
+    for node in tree(path).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} has no docstring"
 
 
-@pytest.mark.parametrize("path", [p for p in ALL if "effects" not in p.parts and p.parts[-2] != "app"], ids=name)
-def test_nobody_reads_the_clock_but_the_clock(path):
-    if path == ROOT / "app" / "clock.py":
-        return
+def test_what_is_public_has_a_docstring():
+    hold_everywhere(says_what_its_names_mean, ALL)
+
+
+def reads_no_clock(path):
     text = path.read_text()
     assert not re.search(r"time\.time\(|datetime\.now|utcnow|perf_counter", text)
+
+
+def test_nobody_reads_the_clock_but_the_clock():
+    pure = (path for path in ALL if "effects" not in path.parts and path.parts[-2] != "app")
+    hold_everywhere(reads_no_clock, (path for path in pure if path != ROOT / "app" / "clock.py"))
 
 
 def test_init_files_are_empty():
     for path in ALL:
         if path.name == "__init__.py":
-            assert not path.read_text().strip(), f"{name(path)} runs code on import"
+            assert not path.read_text().strip(), f"{path.relative_to(ROOT)} runs code on import"

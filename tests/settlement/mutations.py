@@ -13,7 +13,7 @@ def mutations(document: Any) -> Iterator[tuple[Path, Any]]:
     for path, value in _places(document):
         for other in _others(value):
             yield path, _with(document, path, other)
-        if path:
+        if path and value is not None:
             yield path, _with(document, path, None)
 
 

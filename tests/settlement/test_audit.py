@@ -7,11 +7,13 @@ from itertools import islice
 import pytest
 
 from exchange.book import book_from_document
-from exchange.clearing import OwnUse
+from exchange.clearing import Held, OwnUse
 from exchange.delivery import Mechanism, SessionKey
 from exchange.errors import OrderMalformed
 from exchange.order import SignedOrder
+from exchange.tree import Fee, Tree
 from exchange.units import MAX_RATE, MicroPerKwh, Nano, Wh
+from identity.claim_data import EnergyType
 from identity.facts import AssetEnrolled
 from settlement.audit import audit
 from settlement.batch import seal
@@ -21,8 +23,10 @@ from settlement.findings import CODES, Finding
 from tests.registries import delegation
 from tests.settlement.generated import with_clearing
 from tests.settlement.mutations import mutations
+from tests.settlement.test_audit_changes import LIES as LIES_OF_THE_TREE
 from tests.settlement.test_audit_of_lies import LIES
 from tests.settlement.world import AGENT, DOMAIN, FEE, FIRST, FLAT, GRID, MARKET, PARAMETERS, honest_world, settled
+from tests.strategies import one_fee
 
 WORLD = honest_world()
 
@@ -78,7 +82,12 @@ def traded(**changes):
 
 
 def marketed(**changes):
-    return WORLD.with_book(0, parameters=replace(PARAMETERS, market=replace(MARKET, **changes)))
+    return WORLD.with_book(0, parameters=replace(PARAMETERS, markets=(replace(MARKET, **changes),)))
+
+
+def at_the_node(**changes):
+    tree = Tree((replace(PARAMETERS.tree.root, **changes),))
+    return WORLD.with_book(0, parameters=replace(PARAMETERS, tree=tree))
 
 
 def logged(kind, **changes):
@@ -140,6 +149,7 @@ CHANGES = {
     "a signer": (accepted(4, signer=flip(ORDERS[4].signer)), {"order-signature"}),
     "an account": (accepted(4, account=2), {"order-account"}),
     "an asset": (accepted(4, asset=2), {"order-account"}),
+    "an energy type": (accepted(4, energy_type=EnergyType.WIND), {"order-energy-type"}),
     "a receipt's order": (receipted(4, order=flip(ORDER.digest)), {"receipt-mismatch", "receipt-signature"}),
     "a receipt's number": (
         receipted(7, sequence=9),
@@ -166,19 +176,29 @@ CHANGES = {
     "left out for nothing": (cleared(excluded=(*LEFT_OUT, (ORDERS[4].digest, "not-authorised"))), {"excluded-wrongly"}),
     "a stranger left out": (cleared(excluded=(*LEFT_OUT, (bytes(32), "not-authorised"))), {"excluded-wrongly"}),
     "the hash of the parameters": (cleared(parameters=bytes(32)), {"parameters-hash", *CALL}),
-    "the fee": (marketed(fee=FEE + 1), {"parameters-hash", "trade-fee"}),
-    "a fee beyond any limit": (marketed(fee=MAX_RATE), {"parameters-hash", "clearing-rate", "terms"}),
+    "the fee": (at_the_node(fee=Fee(constant=FEE + 1)), {"parameters-changed", "parameters-hash", "trade-fee"}),
+    "a fee beyond any limit": (
+        at_the_node(fee=Fee(constant=MAX_RATE), fee_cap=MAX_RATE),
+        {"parameters-hash", "clearing-rate", "terms"},
+    ),
+    "a fee that is a share": (at_the_node(fee=Fee(ppm=1)), {"parameters-hash", "trade-fee"}),
+    "the fee cap": (at_the_node(fee_cap=FEE), {"parameters-hash", "terms"}),
     "the lead": (marketed(lead=61), {"parameters-hash", "terms"}),
     "the mechanism": (
         marketed(mechanism=Mechanism.PAY_AS_BID),
         {"parameters-hash", "terms", "clearing-rate", "clearing-trades"},
     ),
-    "the fee account": (marketed(fee_account=2), {"parameters-hash", "terms"}),
-    "the market": (marketed(number=8), {"parameters-hash", "terms", "admission"}),
+    "the fee account": (at_the_node(fee_account=2), {"parameters-hash", "terms"}),
+    "a node's mechanism": (
+        at_the_node(mechanism=Mechanism.PAY_AS_BID),
+        {"parameters-hash", "terms", "clearing-rate", "clearing-trades"},
+    ),
+    "an operator": (at_the_node(operator=AGENT.address), {"parameters-changed", "parameters-hash"}),
     "the chain of the book": (
         WORLD.with_book(0, parameters=OTHER_DOMAIN),
         {"wrong-domain", "parameters-hash", "order-digest"},
     ),
+    "in whose turn it was cleared": (cleared(turn=WORLD.books[1].cleared.turn), {"sequence-order"}),
     "when it was cleared": (cleared(at=FIRST - 61), {"cleared-early"}),
     "the rate": (clearing(rate=MicroPerKwh(80_001)), {"clearing-rate"}),
     "the interval": (clearing(low=MicroPerKwh(1)), {"clearing-rate"}),
@@ -195,7 +215,19 @@ CHANGES = {
         traded(rate=MicroPerKwh(TRADE.rate - 50_000)),
         {"clearing-trades", "trade-beyond-limit", "trade-root", *CALL},
     ),
-    "a trade's fee": (traded(fee_rate=MicroPerKwh(FEE + 1)), {"clearing-trades", "trade-fee", "trade-root", *CALL}),
+    "a trade's fee": (
+        traded(fees=one_fee(MARKET.number, FEE + 1)),
+        {"clearing-trades", "trade-fee", "trade-root", *CALL},
+    ),
+    "the node of a trade's fee": (
+        traded(fees=one_fee(MARKET.number + 1, FEE)),
+        {"clearing-trades", "trade-fee", "trade-root"},
+    ),
+    "what a node came to": (clearing(nodes=()), {"clearing-nodes"}),
+    "an order held back": (
+        clearing(held=(Held(order=ORDER.digest, node=MARKET.number, energy=Wh(1)),)),
+        {"clearing-nodes"},
+    ),
     "a trade's bid": (traded(bid=flip(TRADE.bid)), {"clearing-trades", "trade-unknown-order", "trade-root", *CALL}),
     "a trade's sides": (
         traded(bid=TRADE.offer, offer=TRADE.bid),
@@ -267,9 +299,13 @@ OF_OTHERS = {
 """The kinds of finding that are not `audit`'s own."""
 
 
+OF_TICKS = {"tick-time", "tick-missed", "tick-orders", "tick-clearing"}
+"""These are tried where there are ticks: tests/settlement/test_audit_ticks.py."""
+
+
 def test_every_kind_of_finding_is_tried():
-    tried = {code for _, found in (*CHANGES.values(), *LIES) for code in found}
-    assert tried == CODES.keys() - OF_OTHERS
+    tried = {code for _, found in (*CHANGES.values(), *LIES, *LIES_OF_THE_TREE) for code in found}
+    assert tried == CODES.keys() - OF_OTHERS - OF_TICKS
 
 
 def test_an_honest_world_has_no_findings():
@@ -320,7 +356,7 @@ def test_authority_that_ended_after_gate_closure_does_not_undo_what_was_agreed()
     assert audit(WORLD.books, replace(chain, facts=(*chain.facts, late), block_times=times)) == []
 
 
-def test_books_of_parameters_that_have_changed_in_between_are_each_judged_by_their_own():
+def test_books_of_another_founding_are_named_and_each_judged_by_its_own_rules():
     other = replace(PARAMETERS, community="Sunnier Street")
     book = replace(WORLD.books[2], parameters=other, cleared=replace(WORLD.books[2].cleared, parameters=other.hash()))
     batch = seal(book)[0]
@@ -330,11 +366,14 @@ def test_books_of_parameters_that_have_changed_in_between_are_each_judged_by_the
     ]
     calldata = {**WORLD.chain.calldata, (book.key.number, 0): settle_calldata(batch)}
     chain = replace(WORLD.chain, facts=tuple(facts), calldata=calldata)
-    assert audit((*WORLD.books[:2], book), chain) == []
+    found = audit((*WORLD.books[:2], book), chain)
+    assert [(finding.code, finding.session) for finding in found] == [
+        ("parameters-changed", earlier.key) for earlier in WORLD.books[:2]
+    ]
 
 
-NOTED = {("cleared", "at"), ("cancellations", 0, "at")}
-"""What the exchange notes for itself: a moment within the gate is as good as another."""
+NOTED = {("cleared", "at"), ("cleared", "turn"), ("cancellations", 0, "at")}
+"""What the exchange notes for itself: a moment within the gate is as good as another, and a turn that no other has."""
 
 
 @pytest.mark.parametrize("index", range(3))
@@ -365,7 +404,9 @@ def change_everything(index, every):
             # more than was needed, and no more than the account had: the chain cannot tell how much was reserved
             silent += 1
             continue
-        world = WORLD.with_book(index, **{name: getattr(book, name) for name in book.__dataclass_fields__})
+        world = WORLD.with_book(
+            index, **{name: getattr(book, name) for name, of in book.__dataclass_fields__.items() if of.init}
+        )
         assert codes(world), path
     assert tried * every > 200
     assert silent <= 3 * len(WORLD.books[index].orders)

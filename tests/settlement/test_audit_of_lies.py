@@ -89,11 +89,12 @@ def recleared(book, mechanism=Mechanism.PAY_AS_CLEAR):
             one.digest,
             one.receipt.sequence,
             one.account,
-            book.parameters.home_of(one.signed.order.asset),
+            book.rules.home_of(one.signed.order.asset),
+            book.rules.node_of(one.signed.order.asset),
         )
         for one in book.orders
     ]
-    clearing = clear(resting, session=book.key, fee=book.parameters.market.fee, mechanism=mechanism)
+    clearing = clear(resting, session=book.key, tree=book.rules.tree, mechanism=mechanism)
     return replace(book, cleared=replace(book.cleared, clearing=clearing))
 
 
@@ -252,8 +253,8 @@ LIES = [
     (taken_back_too_late, {"cancellation"}),
     (suppressed, {"sequence-gap"}),
     (at_another_rate, {"clearing-rate", "clearing-trades"}),
-    (cleared_as_bid, {"clearing-rate", "clearing-trades"}),
-    (cleared_as_offer, {"clearing-rate", "clearing-trades"}),
+    (cleared_as_bid, {"clearing-rate", "clearing-trades", "clearing-nodes"}),
+    (cleared_as_offer, {"clearing-rate", "clearing-trades", "clearing-nodes"}),
 ]
 
 

@@ -11,11 +11,11 @@ from exchange.units import Wh
 from identity.hashing import keccak
 from settlement.batch import seal
 from settlement.calldata import pack
-from settlement.fee_words import MAX_ROWS
-from settlement.parts import MAX_GAS, MAX_ORDERS, MAX_TRADES, estimated_gas
 from settlement.errors import BookUnsound
+from settlement.fee_words import MAX_ROWS
 from settlement.merkle import EMPTY_ROOT, Tree
 from settlement.order_leaf import ORDER_LEAF_TYPES, order_leaf, order_tree
+from settlement.parts import MAX_GAS, MAX_ORDERS, MAX_TRADES, estimated_gas
 from tests.settlement.generated import large_book, with_clearing
 from tests.settlement.world import honest_world
 

@@ -68,7 +68,7 @@ def test_a_tree_is_the_one_openzeppelin_builds(name):
 
 def test_a_row_has_the_hash_that_stands_in_the_values():
     assert len(ROWS) > 3
-    assert all(row.hash == name for name, row in ROWS.items())
+    assert all(row.name == name for name, row in ROWS.items())
 
 
 @pytest.mark.parametrize("name", BAD)

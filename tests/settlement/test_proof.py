@@ -7,6 +7,7 @@ import pytest
 
 from exchange.errors import UnknownOrder
 from exchange.order import SignedOrder
+from exchange.preferences import Alternative, Preferences
 from exchange.units import MicroPerKwh, Wh
 from identity.hashing import keccak
 from settlement.batch import seal
@@ -118,6 +119,19 @@ def test_a_trade_beyond_what_its_orders_allow_is_found():
         assert finding.code == "proof-order"
         within = replace(lie, orders=None)
         assert verify(within) == []
+
+
+def test_alternatives_that_an_order_is_not_bound_to_are_found():
+    shown = Preferences((Alternative(most_energy=Wh(1)),))
+    order = replace(BID.order, preferences=shown.hash())
+    digest = order.digest(DOMAIN.separator())
+    trade = replace(PROOF.trade, bid=digest)
+    bound = SignedOrder(order, STRANGER.sign(digest), shown)
+    place = replace(PROOF.place, trade_root=trade.leaf())
+    honest = replace(PROOF, place=place, trade=trade, leaf=trade.leaf(), siblings=(), orders=(bound, OFFER))
+    assert verify(honest) == []
+    other = replace(bound, preferences=Preferences((Alternative(most_energy=Wh(2)),)))
+    assert codes(replace(honest, orders=(other, OFFER))) == ["proof-order"]
 
 
 def test_a_changed_order_proof_says_what_is_wrong():

@@ -17,7 +17,7 @@ from settlement.calldata import pack, read_settle, settle_calldata
 from settlement.errors import CreditShort
 from settlement.facts import MarketOpened
 from settlement.ledger import Ledger
-from tests.contracts.machine import Refused
+from tests.contracts.caller import refused
 from tests.contracts.orders import Row
 from tests.contracts.test_settle_properties import NODES, honest, new_town
 from tests.registries import ROLES
@@ -128,12 +128,9 @@ def test_what_python_seals_the_contract_settles_and_both_have_the_same_money(cha
             try:
                 ledger.settle(batch, registry, markets)
             except CreditShort:
-                try:
+                with refused("money: credit is short"):
                     town.machine.send("the operator", town.settlement.address, calldata)
-                except Refused as refusal:
-                    assert refusal.reason == "money: credit is short"
-                    return
-                raise
+                return
             outcome = town.machine.send("the operator", town.settlement.address, calldata)
             [(_, fields)] = town.settlement.events(outcome)
             told = [fields[name] for name in ("trade_root", "energy_wh", "value_nano", "fee_nano")]

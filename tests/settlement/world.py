@@ -6,7 +6,7 @@ second has orders that do not meet; the third trades at a negative rate.
 
 from dataclasses import dataclass, field, replace
 
-from exchange.book import Book
+from exchange.book import Book, book_of
 from exchange.delivery import Market as Terms
 from exchange.delivery import Product
 from exchange.events import OrderCancelled, ParametersSet
@@ -14,7 +14,7 @@ from exchange.market import Market
 from exchange.order import Order, Side, SignedOrder, cancellation_digest
 from exchange.parameters import Parameters
 from exchange.receipt import Receipt, sign_receipts
-from exchange.tree import Tree
+from exchange.tree import Fee, Node, Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.facts import AccountOpened, ClaimRevoked
@@ -65,7 +65,19 @@ ASSETS = [
 ]
 
 MARKET = Terms(number=7, period=PERIOD, opening=OPENING, lead=LEAD, window=WINDOW)
-TREE = Tree.of_one(MARKET.number, fee=FEE, fee_account=FEES, operator=GRID_OPERATOR.address)
+TREE = Tree(
+    (
+        Node(
+            number=MARKET.number,
+            name="street",
+            parent=None,
+            fee=Fee(constant=FEE),
+            fee_account=FEES,
+            fee_cap=MicroPerKwh(2 * FEE),
+            operator=GRID_OPERATOR.address,
+        ),
+    )
+)
 PARAMETERS = Parameters(
     community="Sunny Street",
     currency="EUR",
@@ -150,10 +162,10 @@ def order_of(asset: Address, side: Side, energy: int, limit: int, *, start: int 
 class Exchange:
     """The market, driven as the desk drives it: decide, then apply."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, parameters: Parameters = PARAMETERS) -> None:
         self.chain = chain
         self.market = Market()
-        self.market.apply(ParametersSet(parameters=PARAMETERS, at=0))
+        self.market.apply(ParametersSet(parameters=parameters, at=0))
 
     def take(self, order: Order, signer: Actor, now: int) -> bytes:
         digest = order.digest(DOMAIN.separator())
@@ -175,18 +187,11 @@ class Exchange:
         self.market.apply(event)
 
     def clear(self, start: int) -> Book:
-        key, now = MARKET.session(start), MARKET.gate_closure(start)
+        market = self.market.parameters.spot
+        key, now = market.session(start), market.gate_closure(start)
         self.market.apply(self.market.close(key, now))
         self.market.apply(self.market.clear(key, registry=self.chain.state.registry, now=now))
-        session = self.market.session(key)
-        assert session.cleared is not None
-        return Book(
-            key=key,
-            parameters=PARAMETERS,
-            orders=tuple(session.orders.values()),
-            cancellations=tuple(session.cancelled.values()),
-            cleared=session.cleared,
-        )
+        return book_of(self.market.session(key), self.market.rulebook)
 
 
 @dataclass(frozen=True)
@@ -209,8 +214,8 @@ class World:
         return replace(self, chain=replace(self.chain, **changes))
 
 
-def founded(at: int) -> Chain:
-    """A chain on which everybody has an account, an asset and 50 euro."""
+def founded(at: int, parameters: Parameters = PARAMETERS) -> Chain:
+    """A chain on which everybody has an account, an asset and 50 euro, and every node is a market."""
     chain = Chain()
     for fact in role_facts(at):
         chain.log(fact, at)
@@ -219,19 +224,20 @@ def founded(at: int) -> Chain:
     for number, (asset, account) in enumerate(ASSETS, start=1):
         for fact in asset_facts(number, asset, HOLDERS[account].address, account, at):
             chain.log(fact, at)
-    chain.log(
-        MarketOpened(
-            market=MARKET.number,
-            tree=MARKET.number,
-            fee_account=FEES,
-            fee_cap=FEE,
-            period=PERIOD,
-            lead=LEAD,
-            window=WINDOW,
-            uniform=True,
-        ),
-        at,
-    )
+    for node in parameters.tree.nodes:
+        chain.log(
+            MarketOpened(
+                market=node.number,
+                tree=MARKET.number,
+                fee_account=node.fee_account,
+                fee_cap=node.fee_cap,
+                period=PERIOD,
+                lead=LEAD,
+                window=WINDOW,
+                uniform=parameters.is_uniform(node.number),
+            ),
+            at,
+        )
     for account in HOLDERS:
         if account != FEES:
             chain.log(Deposited(account, Nano(50 * EURO)), at)

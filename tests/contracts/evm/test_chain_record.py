@@ -6,6 +6,7 @@ import pytest
 
 from contracts.devnet_keys import devnet_key
 from contracts.errors import DamagedRecord, RecordInUse, RecordNotWritten
+from contracts.local_chain import FORKS
 from contracts.local_evm import LocalEvm
 from tests.contracts.evm.bell import GENESIS_TIME, RING, RINGS, Clock, Ringer, word
 
@@ -15,10 +16,15 @@ def path(tmp_path):
     return tmp_path / "chain.jsonl"
 
 
-@pytest.fixture
-def hashes(path, clock, any_fork):
-    """The hashes of a recorded chain: a bell, two rings, one of them in vain, and an empty block."""
-    evm = LocalEvm(clock, genesis_time=GENESIS_TIME, fork=any_fork, record=path)
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """By fork: a recorded chain - a bell, two rings, one of them in vain, and an empty block - and its hashes."""
+    return {fork: record(tmp_path_factory.mktemp(fork) / "chain.jsonl", fork) for fork in FORKS}
+
+
+def record(path, fork):
+    clock = Clock()
+    evm = LocalEvm(clock, genesis_time=GENESIS_TIME, fork=fork, record=path)
     ringer = Ringer(evm, devnet_key(0))
     bell = ringer.found_bell()
     ringer.send(bell, RING + word(3))
@@ -26,7 +32,16 @@ def hashes(path, clock, any_fork):
     clock.seconds += 900
     evm.mine()
     evm.close()
-    return [evm.block(number).hash for number in range(5)]
+    return path.read_bytes(), [evm.block(number).hash for number in range(5)]
+
+
+@pytest.fixture
+def hashes(recorded, path, clock, any_fork):
+    """The hashes of a recorded chain that lies at `path`."""
+    recording, hashes = recorded[any_fork]
+    path.write_bytes(recording)
+    clock.seconds += 900
+    return hashes
 
 
 def _bell(evm) -> bytes:

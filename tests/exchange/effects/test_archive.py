@@ -80,7 +80,7 @@ def test_a_trade_is_found_with_its_row_as_it_was_written(archive):
     written = settled().cleared.clearing.trades
     found = [archive.trade(trade.leaf()).trade for trade in written]
     assert found == list(written)
-    assert [trade.fees.hash for trade in found] == [trade.fees.hash for trade in written]
+    assert [trade.fees.name for trade in found] == [trade.fees.name for trade in written]
 
 
 @pytest.mark.parametrize(

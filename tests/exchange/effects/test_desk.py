@@ -236,8 +236,8 @@ def test_a_restarted_desk_remembers_everything(desk, journal, path, registry, pu
 def test_a_desk_under_other_rules_is_refused(desk, journal, path, registry, purse, clock):
     journal.close()
     reopened = SqliteJournal(path)
-    others = replace(street.PARAMETERS, market=replace(street.TERMS, lead=600), least_energy=Wh(11))
-    with pytest.raises(ParametersDiffer, match=r"least_energy_wh is 11, was 10, market\.lead_seconds is 600, was 300"):
+    others = replace(street.PARAMETERS, markets=(replace(street.TERMS, lead=600),), least_energy=Wh(11))
+    with pytest.raises(ParametersDiffer, match="least_energy_wh is 11, was 10, market 1: lead_seconds is 600, was 300"):
         desk_on(reopened, registry, purse, clock).open(others)
     desk_on(reopened, registry, purse, clock).open(street.PARAMETERS)
     reopened.close()

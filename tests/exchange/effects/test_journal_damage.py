@@ -1,6 +1,7 @@
 """What disks do to a file, and people: torn pages, lost logs, no room, no permission. Always noticed, and named."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -29,10 +30,13 @@ def events_of(path):
     return [event for _, event in read_journal(path)]
 
 
-def abandoned(path: Path) -> Path:
-    """Return a journal as a killed process leaves it: what was written last stands in the write-ahead log only."""
+@pytest.fixture(scope="module")
+def left_behind(tmp_path_factory):
+    """The folder of a journal as a killed process leaves it: what was written last is in the write-ahead log only."""
+    path = tmp_path_factory.mktemp("abandoned") / "journal.db"
     program = f"""
 import os
+import shutil
 from pathlib import Path
 from exchange.effects.journal import SqliteJournal
 from tests.exchange.effects.test_journal import EVENTS
@@ -45,6 +49,13 @@ os._exit(9)
 """
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
     assert log_of(path).stat().st_size > 0
+    return path.parent
+
+
+@pytest.fixture
+def abandoned(left_behind, path):
+    """The path of a copy of that journal."""
+    shutil.copytree(left_behind, path.parent, dirs_exist_ok=True)
     return path
 
 
@@ -52,15 +63,13 @@ def log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def test_a_journal_whose_process_was_killed_is_whole(path):
-    abandoned(path)
+def test_a_journal_whose_process_was_killed_is_whole(abandoned, path):
     assert check_journal(path) == []
     SqliteJournal(path).close()
     assert events_of(path) == EVENTS
 
 
-def test_a_missing_log_is_noticed_though_what_is_left_hangs_together(path):
-    abandoned(path)
+def test_a_missing_log_is_noticed_though_what_is_left_hangs_together(abandoned, path):
     log_of(path).unlink()
     expected = "ends with entry 2, but entries up to 6 were acknowledged"
     with pytest.raises(JournalBroken, match=expected):
@@ -70,17 +79,17 @@ def test_a_missing_log_is_noticed_though_what_is_left_hangs_together(path):
 
 
 @pytest.mark.parametrize("kept", [0, 31, 32 + 24 + PAGE - SECTOR, -SECTOR, -1])
-def test_a_torn_log_is_noticed(path, kept):
+def test_a_torn_log_is_noticed(abandoned, path, kept):
     """The log is cut within its header, its first page, or its last."""
-    size = log_of(abandoned(path)).stat().st_size
+    size = log_of(abandoned).stat().st_size
     os.truncate(log_of(path), kept if kept >= 0 else size + kept)
     assert check_journal(path)
     with pytest.raises(JournalBroken, match="were acknowledged"):
         SqliteJournal(path)
 
 
-def test_a_flipped_byte_in_the_log_is_noticed(path):
-    content = bytearray(log_of(abandoned(path)).read_bytes())
+def test_a_flipped_byte_in_the_log_is_noticed(abandoned, path):
+    content = bytearray(log_of(abandoned).read_bytes())
     content[32 + 24 + 100] ^= 1
     log_of(path).write_bytes(content)
     assert check_journal(path)

@@ -14,6 +14,7 @@ from exchange.events import OrderAccepted, SessionCleared
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import Parameters
 from exchange.receipt import sign_receipts
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.signature import Signer, address_of, sign
@@ -31,7 +32,7 @@ FOREVER = (1 << 40) - 1
 CACHE = 1_000_000_000
 WITHDRAWAL_DELAY = 3_600
 TERMS = MarketOpened(
-    market=7, fee_account=1, fee_cap=MicroPerKwh(20_000), period=900, lead=LEAD, window=7_200, uniform=True
+    market=7, tree=7, fee_account=1, fee_cap=MicroPerKwh(10_000), period=900, lead=LEAD, window=7_200, uniform=True
 )
 EURO = 1_000_000
 NANO_PER_UNIT = 1_000
@@ -84,16 +85,10 @@ class Street:
             community="street",
             currency="EUR",
             domain=Domain(deployment.chain_id, self.address),
-            market=Market(
-                number=TERMS.market,
-                node="street",
-                period=TERMS.period,
-                opening=86_400,
-                lead=TERMS.lead,
-                window=TERMS.window,
-                fee=MicroPerKwh(10_000),
-                fee_account=TERMS.fee_account,
+            markets=(
+                Market(number=TERMS.market, period=TERMS.period, opening=86_400, lead=TERMS.lead, window=TERMS.window),
             ),
+            tree=Tree.of_one(TERMS.market, fee=TERMS.fee_cap, fee_account=TERMS.fee_account),
             receipts=address_of(OPERATOR_KEY),
         )
 
@@ -124,7 +119,7 @@ class Street:
             (PROSUMER, Side.BID, 400, 210_000),
             (PRODUCER, Side.OFFER, 5_000, 100_000),
         ]
-        separator, key = self.parameters.domain.separator(), self.parameters.market.session(start)
+        separator, key = self.parameters.domain.separator(), self.parameters.spot.session(start)
         accepted = []
         for sequence, (member, side, energy, limit) in enumerate(wishes, start=1):
             order = Order(
@@ -151,9 +146,9 @@ class Street:
                 )
             )
         clearing = clear(
-            [Resting(a.signed.order, a.digest, a.receipt.sequence, a.account, "") for a in accepted],
+            [Resting(a.signed.order, a.digest, a.receipt.sequence, a.account, "", TERMS.market) for a in accepted],
             session=key,
-            fee=self.parameters.market.fee,
+            tree=self.parameters.tree,
         )
         return Book(
             key=key,

@@ -12,7 +12,7 @@ from identity.registry import Registry, RequiredRoles
 from tests.contracts.identities import role_of
 from tests.contracts.machine import Refused
 from tests.contracts.orders import BID, OFFER, SPOT, Trade, address_of
-from tests.contracts.registries import ASSET, BALANCING
+from tests.contracts.registries import ASSET, BALANCING, GRID_OPERATOR
 from tests.contracts.town import GATE_CLOSURE, Town
 from tests.recording import Recording
 
@@ -128,7 +128,7 @@ def run(place: Place, history, until: int | None) -> None:
 
 def judged(place: Place, signer: str, product: int, number: int | None = None) -> int | None:
     """Under which number the exchange lets the signer offer as of gate closure, if it does."""
-    registry = Registry(RequiredRoles(role_of(ASSET), role_of(BALANCING)))
+    registry = Registry(RequiredRoles(role_of(ASSET), role_of(BALANCING), role_of(GRID_OPERATOR)))
     for fact in place.machine.facts():
         registry.apply(fact)
     try:

@@ -83,7 +83,7 @@ def test_a_sale_counts_at_the_gate_as_soon_as_it_is_read_though_the_contract_has
     identity = street.identities[PRODUCER.asset]
     street.registrar.delegate(identity, PRODUCER.key, AGENT.address, 100_000)
     indexer.advance()
-    gate = street.parameters.market.gate_closure(FIRST_DELIVERY)
+    gate = street.parameters.spot.gate_closure(FIRST_DELIVERY)
     judge = indexer.state.registry.judge
     assert judge(identity, PRODUCER.address, 0, gate).account.number == PRODUCER.account
     assert judge(identity, AGENT.address, 0, gate).as_delegate
@@ -104,7 +104,7 @@ def test_a_sale_counts_at_the_gate_as_soon_as_it_is_read_though_the_contract_has
 
 def test_a_revocation_counts_at_the_gate_as_soon_as_it_is_read(street, indexer):
     identity = street.identities[PRODUCER.asset]
-    gate = street.parameters.market.gate_closure(FIRST_DELIVERY)
+    gate = street.parameters.spot.gate_closure(FIRST_DELIVERY)
     indexer.advance()
     assert indexer.state.registry.judge(identity, PRODUCER.address, 0, gate)
     street.registrar.revoke(identity, ASSET)

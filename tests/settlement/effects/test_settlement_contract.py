@@ -26,7 +26,7 @@ from settlement.facts import (
 )
 from settlement.record import record_of
 from tests.actors import STRANGER
-from tests.settlement.effects.registrar import ASSET, BALANCING
+from tests.settlement.effects.registrar import ASSET, BALANCING, GRID_OPERATOR
 from tests.settlement.effects.street import (
     ADMIN_KEY,
     CACHE,
@@ -149,7 +149,9 @@ def test_the_contract_says_which_registries_it_asks_and_what_for(street):
     assert (sources.settlement, sources.evm) == (street.address, street.evm)
     registries = (sources.did_registry, sources.asset_registry, sources.role_registry)
     assert registries == (deployment.did_registry, deployment.asset_registry, deployment.role_registry)
-    assert street.contract.required_roles() == RequiredRoles(asset=ASSET, balancing=BALANCING)
+    assert street.contract.required_roles() == RequiredRoles(
+        asset=ASSET, balancing=BALANCING, grid_operator=GRID_OPERATOR
+    )
     assert street.contract.cache_seconds() == CACHE
 
 

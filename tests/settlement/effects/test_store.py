@@ -107,7 +107,9 @@ FACTS = [
     WithdrawalRequested(1, Nano(1_000), 7),
     WithdrawalCancelled(1),
     Withdrawn(1, Nano(0)),
-    MarketOpened(market=1, fee_account=1, fee_cap=MicroPerKwh(2), period=900, lead=300, window=7_200, uniform=False),
+    MarketOpened(
+        market=1, tree=1, fee_account=1, fee_cap=MicroPerKwh(2), period=900, lead=300, window=7_200, uniform=False
+    ),
     SETTLED,
 ]
 
