@@ -12,7 +12,7 @@ from identity.energy_roles import EnergyRole, role_nodes
 from identity.facts import IdentityFact
 from identity.names import community_label
 from identity.registry import Registry, RequiredRoles
-from settlement.contracted import accounts_in, contracted, positions
+from settlement.contracted import accounts_in, contracted, obligations
 from settlement.effects.meter_desk import MeterDesk
 from settlement.facts import Witnessed
 from settlement.imbalance import Prices
@@ -75,4 +75,4 @@ def settle_imbalance(desk: MeterDesk, books: Iterable[Book], registry: Registry,
     since = desk.open_since()
     recent = [book for book in books if book.key.delivery_start + book.market.period > since]
     payers = Payers(accounts_in(recent), registry)
-    return desk.settle(positions(contracted(recent)), payers.account_of, as_of)
+    return desk.settle(obligations(contracted(recent)), payers.account_of, as_of)

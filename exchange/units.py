@@ -13,9 +13,6 @@ Nano = NewType("Nano", int)
 MAX_ENERGY = Wh((1 << 48) - 1)
 """The most energy an order can name: its field on the chain is 48 bits wide."""
 
-NO_ENERGY = Wh(0)
-"""No energy at all."""
-
 LEAST_ENERGY = Wh(1)
 """The least energy an order can name."""
 
@@ -53,12 +50,6 @@ def share(rate: int, ppm: int) -> MicroPerKwh:
 def spread(energy: Wh, parts: int) -> Wh:
     """Return what falls into each of `parts` equal parts of a time at most, if energy is spread evenly: rounded up."""
     return Wh(-(-energy // parts))
-
-
-def evenly(energy: Wh, parts: int) -> tuple[Wh, ...]:
-    """Return energy that is not negative in so many parts that differ by 1 Wh at most: the first are the greater."""
-    each, rest = divmod(energy, parts)
-    return tuple(Wh(each + (place < rest)) for place in range(parts))
 
 
 def portion(energy: Wh, ppm: int) -> Wh:

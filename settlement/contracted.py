@@ -1,8 +1,8 @@
 """What assets agreed to deliver and to take: net Wh by asset and slot, from published books.
 
-**Net is what is fed in minus what is drawn**, so what is sold counts up and what is bought counts down. A delivery
-period of several slots is spread evenly over them, trade by trade: so buyer and seller agree on every slot, and each
-slot's contracts sum to zero. Own energy counts like a trade.
+**Net is what is fed in minus what is drawn**, so what is sold counts up and what is bought counts down. Own energy
+counts like a trade. What an order of a longer product was filled with is spread over its slots as positions have it
+(`exchange/positions.py`): evenly, whole Wh, with the remainder in the first slots.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from exchange.book import Book
 from exchange.delivery import Product
-from exchange.units import NO_ENERGY, Wh, evenly
+from exchange.order import Side
+from exchange.positions import fills_of, slots_of
+from exchange.units import NO_ENERGY, Wh, slice_of
 from identity.address import Address
 
 _DELIVERED = frozenset({Product.SPOT, Product.FORWARD})
@@ -21,7 +23,7 @@ Place = tuple[Address, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Obligation:
     """What an asset is held against in one slot, each as a net: contracts, activations, and trades after delivery."""
 
     contracted: Wh = NO_ENERGY
@@ -34,7 +36,7 @@ class Position:
         return Wh(self.contracted + self.activated)
 
 
-NOTHING_AGREED = Position()
+NOTHING_AGREED = Obligation()
 
 
 def contracted(books: Iterable[Book]) -> dict[Place, Wh]:
@@ -43,18 +45,14 @@ def contracted(books: Iterable[Book]) -> dict[Place, Wh]:
     for book in books:
         if book.key.product not in _DELIVERED:
             continue
-        start, slot = book.key.delivery_start, book.rules.slot
-        parts = len(range(0, book.market.period, slot))
-        asset_of = {order.digest: order.signed.order.asset for order in book.orders}
-        clearing = book.cleared.clearing
-        moved = [(trade.offer, trade.bid, trade.energy) for trade in clearing.trades]
-        moved += [(use.offer, use.bid, use.energy) for use in clearing.own_uses]
-        for offer, bid, whole in moved:
-            seller, buyer = asset_of[offer], asset_of[bid]
-            for turn, energy in enumerate(evenly(whole, parts)):
-                at = start + turn * slot
-                net[seller, at] = net.get((seller, at), 0) + energy
-                net[buyer, at] = net.get((buyer, at), 0) - energy
+        slots = slots_of(book.key, book.rules.calendar, book.rules.slot)
+        orders = {order.digest: order.signed.order for order in book.orders}
+        for digest, (_, filled) in fills_of(book.cleared.clearing).items():
+            order = orders[digest]
+            sign = 1 if order.side is Side.OFFER else -1
+            for turn, start in enumerate(slots):
+                place = order.asset, start
+                net[place] = net.get(place, 0) + sign * slice_of(filled, len(slots), turn)
     return {place: Wh(energy) for place, energy in net.items()}
 
 
@@ -62,21 +60,21 @@ def accounts_in(books: Iterable[Book]) -> dict[Place, int]:
     """Return under which account each asset ordered, by slot; of several sessions the last one that began counts."""
     accounts: dict[Place, int] = {}
     for book in sorted(books, key=lambda book: (book.gate_opening, book.key.number)):
-        slots = range(book.key.delivery_start, book.key.delivery_start + book.market.period, book.rules.slot)
+        slots = slots_of(book.key, book.rules.calendar, book.rules.slot)
         for order in book.orders:
             accounts.update(((order.signed.order.asset, start), order.account) for start in slots)
     return accounts
 
 
-def positions(
+def obligations(
     agreed: Mapping[Place, Wh],
     activated: Mapping[Place, Wh] | None = None,
     after_delivery: Mapping[Place, Wh] | None = None,
-) -> dict[Place, Position]:
+) -> dict[Place, Obligation]:
     """Return what each asset is held against: contracts, activations of reserves and trades after delivery, as nets."""
     activated, after = activated or {}, after_delivery or {}
     return {
-        place: Position(
+        place: Obligation(
             contracted=agreed.get(place, NO_ENERGY),
             activated=activated.get(place, NO_ENERGY),
             after_delivery=after.get(place, NO_ENERGY),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from exchange.order import Side
 from exchange.units import Wh
-from settlement.contracted import Position
+from settlement.contracted import Obligation
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +16,17 @@ class Deviation:
     """One asset in one slot: what was metered, and what it is held against."""
 
     metered: Wh
-    position: Position
+    obligation: Obligation
 
     @property
     def energy(self) -> Wh:
         """Metered less contracted and activated: positive is surplus, negative is shortfall."""
-        return Wh(self.metered - self.position.promised)
+        return Wh(self.metered - self.obligation.promised)
 
     @property
     def unsettled(self) -> Wh:
         """What is left of the deviation after trades after delivery: what was sold then was surplus."""
-        return Wh(self.energy - self.position.after_delivery)
+        return Wh(self.energy - self.obligation.after_delivery)
 
     @property
     def side(self) -> Side | None:

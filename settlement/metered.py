@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from exchange.units import Wh
 from identity.address import Address
-from settlement.contracted import Position
+from settlement.contracted import Obligation
 from settlement.imbalance_rules import Estimate, ImbalanceRules, VirtualMeter
 from settlement.readings import Readings
 
@@ -54,7 +54,7 @@ class Metering:
             return None
         return Metered(held.reading.net, (held.digest,), Estimate.SPREAD if held.signed.estimated else None)
 
-    def taken_as(self, asset: Address, start: int, position: Position) -> Metered:
+    def taken_as(self, asset: Address, start: int, obligation: Obligation) -> Metered:
         """Return what was read, or else the estimate of the rules."""
         read = self.read(asset, start)
         if read is not None:
@@ -64,7 +64,7 @@ class Metering:
                 before = self.read(asset, start - weeks * _WEEK)
                 if before is not None:
                     return Metered(before.net, before.evidence, Estimate.LAST_WEEK)
-        return Metered(Wh(position.promised + position.after_delivery), (), Estimate.CONTRACTED)
+        return Metered(Wh(obligation.promised + obligation.after_delivery), (), Estimate.CONTRACTED)
 
     def _by_virtue_of(self, meter: VirtualMeter, start: int) -> Metered | None:
         main = self.read(meter.main, start)

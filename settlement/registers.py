@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from exchange.units import Wh, evenly
+from exchange.units import Wh, slice_of
 from settlement.metering_errors import RegisterConflicts, RegisterFellBack, RegisterOffGrid
 
 
@@ -46,12 +46,12 @@ def deltas(readings: Iterable[RegisterReading], slot: int, rolls_over_at: Wh | N
         if before.at == after.at:
             raise RegisterConflicts(after.at)
         starts = range(before.at, after.at, slot)
-        drawn = evenly(_grown(before.drawn, after.drawn, after.at, rolls_over_at), len(starts))
-        fed_in = evenly(_grown(before.fed_in, after.fed_in, after.at, rolls_over_at), len(starts))
-        found += [
-            Delta(start, Wh(out - into), len(starts) > 1)
-            for start, out, into in zip(starts, fed_in, drawn, strict=True)
-        ]
+        parts = len(starts)
+        drawn = _grown(before.drawn, after.drawn, after.at, rolls_over_at)
+        fed_in = _grown(before.fed_in, after.fed_in, after.at, rolls_over_at)
+        for place, start in enumerate(starts):
+            net = Wh(slice_of(fed_in, parts, place) - slice_of(drawn, parts, place))
+            found.append(Delta(start, net, estimated=parts > 1))
     return found
 
 

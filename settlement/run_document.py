@@ -13,7 +13,7 @@ from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import parse_address, to_text
 from identity.errors import MalformedAddress
 from identity.hashing import keccak
-from settlement.contracted import Position
+from settlement.contracted import Obligation
 from settlement.deviation import Deviation
 from settlement.imbalance_rules import Estimate
 from settlement.metering_errors import RunMalformed
@@ -41,14 +41,14 @@ def run_to_document(run: Run) -> Document:
 
 def line_to_document(line: Line) -> Document:
     """Return what one asset comes to in one slot as plain values."""
-    deviation, position = line.deviation, line.deviation.position
+    deviation, obligation = line.deviation, line.deviation.obligation
     return {
         "asset": to_text(line.asset),
         "start": line.start,
         "metered_wh": deviation.metered,
-        "contracted_wh": position.contracted,
-        "activated_wh": position.activated,
-        "after_delivery_wh": position.after_delivery,
+        "contracted_wh": obligation.contracted,
+        "activated_wh": obligation.activated,
+        "after_delivery_wh": obligation.after_delivery,
         "deviation_wh": deviation.energy,
         "unsettled_wh": deviation.unsettled,
         "band_wh": line.band,
@@ -101,7 +101,7 @@ def line_from_document(document: Mapping[str, Any]) -> Line:
         start=_whole(document["start"]),
         deviation=Deviation(
             Wh(_whole(document["metered_wh"])),
-            Position(
+            Obligation(
                 contracted=Wh(_whole(document["contracted_wh"])),
                 activated=Wh(_whole(document["activated_wh"])),
                 after_delivery=Wh(_whole(document["after_delivery_wh"])),

@@ -12,7 +12,7 @@ from enum import Enum
 
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
-from settlement.contracted import NOTHING_AGREED, Place, Position
+from settlement.contracted import NOTHING_AGREED, Obligation, Place
 from settlement.deviation import Deviation
 from settlement.imbalance import Prices, charge, charged
 from settlement.imbalance_rules import Estimate, ImbalanceRules
@@ -112,7 +112,7 @@ class Evidence:
     """What runs are made from. `account_of` says for whom an asset traded in a slot, `prices_of` what was published."""
 
     readings: Readings
-    positions: Mapping[Place, Position]
+    obligations: Mapping[Place, Obligation]
     account_of: Callable[[Address, int], int | None]
     prices_of: Callable[[int], Prices | None]
 
@@ -143,7 +143,7 @@ def make_run(
     behind: dict[Address, list[Address]] = {}
     for asset, meter in rules.virtual:
         behind.setdefault(meter.main, []).append(asset)
-    places = {*evidence.positions, *before, *evidence.readings}
+    places = {*evidence.obligations, *before, *evidence.readings}
     places |= {(asset, start) for main, start in evidence.readings for asset in behind.get(main, ())}
     lines: list[Line] = []
     postings: list[Posting] = []
@@ -178,12 +178,12 @@ def balances(runs: Iterable[Run]) -> dict[int, Nano]:
 
 def _line(place: Place, evidence: Evidence, rules: ImbalanceRules, metering: Metering) -> Line | None:
     asset, start = place
-    if place not in evidence.positions and metering.read(asset, start) is None:
+    if place not in evidence.obligations and metering.read(asset, start) is None:
         return None  # nothing agreed and nothing read: there is nothing to say
-    position = evidence.positions.get(place, NOTHING_AGREED)
-    metered = metering.taken_as(asset, start, position)
-    deviation = Deviation(metered.net, position)
-    band = rules.band.around(position.promised)
+    obligation = evidence.obligations.get(place, NOTHING_AGREED)
+    metered = metering.taken_as(asset, start, obligation)
+    deviation = Deviation(metered.net, obligation)
+    band = rules.band.around(obligation.promised)
     energy = charged(deviation.unsettled, band)
     prices = evidence.prices_of(start) or rules.prices
     account = evidence.account_of(asset, start)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from identity.address import Address
 from identity.errors import BadSignature, IdentityRefused
 from identity.signature import recover
-from settlement.contracted import Place, Position
+from settlement.contracted import Obligation, Place
 from settlement.effects.meter_store import MeterStore, Standing
 from settlement.imbalance_rules import ImbalanceRules
 from settlement.metering import Admitted, Registries, admit
@@ -82,13 +82,13 @@ class MeterDesk:
 
     def settle(
         self,
-        positions: Mapping[Place, Position],
+        obligations: Mapping[Place, Obligation],
         account_of: Callable[[Address, int], int | None],
         as_of: int | None = None,
     ) -> Run:
         """Make the next run as of an instant, or else of now, and write it down.
 
-        `positions` are what assets are held against, of slots since `open_since` at least. Refuses an instant before
+        `obligations` are what assets are held against, of slots since `open_since` at least. Refuses an instant before
         the last run's, or one that has not come.
         """
 
@@ -102,7 +102,7 @@ class MeterDesk:
                 instant,
                 Evidence(
                     readings=standing.readings,
-                    positions=positions,
+                    obligations=obligations,
                     account_of=account_of,
                     prices_of=standing.prices.get,
                 ),

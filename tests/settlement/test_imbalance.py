@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.order import Side
+from exchange.positions import Positions
 from exchange.units import MAX_RATE, MIN_RATE, MicroPerKwh, Wh
-from settlement.contracted import Position, accounts_in, contracted, positions
+from settlement.contracted import Obligation, accounts_in, contracted, obligations
 from settlement.deviation import Deviation
 from settlement.imbalance import Band, Prices, charge, charged
 from tests.settlement.metered_street import FLAT, ROOF, START
@@ -35,8 +36,8 @@ def wh(kwh) -> Wh:
 
 
 def of(metered, agreed=0, after=0, activated=0) -> Deviation:
-    position = Position(contracted=Wh(agreed), activated=Wh(activated), after_delivery=Wh(after))
-    return Deviation(Wh(metered), position)
+    obligation = Obligation(contracted=Wh(agreed), activated=Wh(activated), after_delivery=Wh(after))
+    return Deviation(Wh(metered), obligation)
 
 
 def test_set_001_what_a_roof_deviates_by():
@@ -160,22 +161,25 @@ def test_a_long_delivery_period_is_spread_over_its_slots():
     short = replace(book.market, number=9, title="short", period=300)
     parameters = replace(book.parameters, markets=(book.market, short))
     spread = contracted([replace(book, parameters=parameters)])
+    positions = Positions(parameters.calendar, 300)
+    positions.note(book.key, {order.digest: order for order in book.orders}, book.cleared.clearing)
+    for (asset, at), energy in spread.items():
+        held = positions.of(asset, at)
+        assert energy == held.out - held.into, "members are shown the same"
     whole = contracted([book])
     start = book.key.delivery_start
     for (asset, _), energy in whole.items():
         parts = [spread[asset, start + turn * 300] for turn in range(3)]
         assert sum(parts) == energy
-    for turn in range(3):
-        assert sum(energy for (_, at), energy in spread.items() if at == start + turn * 300) == 0
     assert set(accounts_in([replace(book, parameters=parameters)])) >= set(spread)
 
 
 def test_positions_hold_contracts_calls_and_trades_after_delivery_side_by_side():
     place, other = (FLAT, START), (ROOF, START)
-    found = positions({place: Wh(-100)}, {other: Wh(30)}, {place: Wh(-5)})
+    found = obligations({place: Wh(-100)}, {other: Wh(30)}, {place: Wh(-5)})
     assert found == {
-        place: Position(contracted=Wh(-100), after_delivery=Wh(-5)),
-        other: Position(activated=Wh(30)),
+        place: Obligation(contracted=Wh(-100), after_delivery=Wh(-5)),
+        other: Obligation(activated=Wh(30)),
     }
     assert found[place].promised == -100
-    assert of(0).position == Position()
+    assert of(0).obligation == Obligation()

@@ -99,7 +99,7 @@ class Readings(RuleBasedStateMachine):
     def run(self, as_of: int, earlier):
         evidence = Evidence(
             readings=self.street.held,
-            positions=AGREED,
+            obligations=AGREED,
             account_of=lambda asset, _: ACCOUNT_OF.get(asset),
             prices_of={}.get,
         )

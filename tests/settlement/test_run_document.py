@@ -35,8 +35,8 @@ from tests.settlement.test_runs import FIRST, LAST, instants, rules, runs, stree
 @given(streets(), instants, rules)
 @settings(max_examples=20)
 def test_a_run_that_is_written_and_read_is_the_same_run(street, earlier, how):
-    positions, accepted = street
-    for run in runs([*earlier, LAST], *accepted, positions=positions, rules=how):
+    obligations, accepted = street
+    for run in runs([*earlier, LAST], *accepted, obligations=obligations, rules=how):
         again = run_from_document(json.loads(json.dumps(run_to_document(run))))
         assert again == run
         assert run_hash(again) == run_hash(run)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.units import MicroPerKwh, Wh
-from settlement.contracted import Position
+from settlement.contracted import Obligation
 from settlement.imbalance import Band, Prices
 from settlement.imbalance_rules import Estimate, VirtualMeter
 from settlement.metering_errors import RunOutOfTurn
@@ -37,7 +37,7 @@ from tests.settlement.metered_street import (
 )
 
 FIRST, SECOND = OVER + DAY, OVER + 3 * DAY
-AGREED = {(ROOF, START): Position(contracted=Wh(600)), (FLAT, START): Position(contracted=Wh(-600))}
+AGREED = {(ROOF, START): Obligation(contracted=Wh(600)), (FLAT, START): Obligation(contracted=Wh(-600))}
 
 
 def taken(at=OVER, *, estimated=False, **what) -> AcceptedReading:
@@ -45,10 +45,10 @@ def taken(at=OVER, *, estimated=False, **what) -> AcceptedReading:
     return AcceptedReading(signed=one, digest=one.reading.struct_hash(), signer=b"\1" * 20, at=at)
 
 
-def evidence(*accepted, positions=None, prices=None) -> Evidence:
+def evidence(*accepted, obligations=None, prices=None) -> Evidence:
     return Evidence(
         readings=Readings(accepted),
-        positions=AGREED if positions is None else positions,
+        obligations=AGREED if obligations is None else obligations,
         account_of=lambda asset, _: ACCOUNT_OF.get(asset),
         prices_of=(prices or {}).get,
     )
@@ -208,17 +208,17 @@ nets = st.integers(-900, 900)
 @st.composite
 def streets(draw):
     """Positions that sum to zero in every slot, and readings with corrections, each version taken after the last."""
-    positions, accepted = {}, []
+    obligations, accepted = {}, []
     for start in SLOTS:
         some = [draw(nets) for _ in STREET[:-1]]
         for asset, agreed in zip(STREET, (*some, -sum(some)), strict=True):
             after = draw(st.sampled_from([0, 0, 40]))
-            positions[asset, start] = Position(contracted=Wh(agreed), after_delivery=Wh(after))
+            obligations[asset, start] = Obligation(contracted=Wh(agreed), after_delivery=Wh(after))
             at = start + SLOT
             for version in range(1, draw(st.integers(0, 3)) + 1):
                 at = draw(st.integers(at, start + SLOT + RULES.cut_off - 1))
                 accepted.append(taken(at, asset=asset, start=start, net=draw(nets), version=version))
-    return positions, accepted
+    return obligations, accepted
 
 
 instants = st.lists(st.integers(START, LAST), max_size=4).map(sorted)
@@ -235,9 +235,9 @@ rules = st.builds(
 @given(streets(), instants, rules)
 @settings(max_examples=40)
 def test_many_runs_come_to_what_one_run_at_the_end_comes_to(street, earlier, how):
-    positions, accepted = street
-    many = runs([*earlier, LAST], *accepted, positions=positions, rules=how)
-    once = runs([LAST], *accepted, positions=positions, rules=how)
+    obligations, accepted = street
+    many = runs([*earlier, LAST], *accepted, obligations=obligations, rules=how)
+    once = runs([LAST], *accepted, obligations=obligations, rules=how)
     nonzero = [{account: money for account, money in balances(each).items() if money} for each in (many, once)]
     assert nonzero[0] == nonzero[1]
     assert settled_by(many) == settled_by(once)
@@ -246,8 +246,8 @@ def test_many_runs_come_to_what_one_run_at_the_end_comes_to(street, earlier, how
 @given(streets(), instants, rules)
 @settings(max_examples=40)
 def test_money_is_conserved_by_every_run_in_every_slot(street, earlier, how):
-    positions, accepted = street
-    for run in runs([*earlier, LAST], *accepted, positions=positions, rules=how):
+    obligations, accepted = street
+    for run in runs([*earlier, LAST], *accepted, obligations=obligations, rules=how):
         sums: dict[tuple[bytes, int], int] = {}
         for posting in run.postings:
             assert posting.amount
@@ -259,12 +259,12 @@ def test_money_is_conserved_by_every_run_in_every_slot(street, earlier, how):
 @given(streets(), rules)
 @settings(max_examples=40)
 def test_what_is_settled_is_what_was_metered_less_what_was_contracted(street, how):
-    positions, accepted = street
-    [run] = runs([LAST], *accepted, positions=positions, rules=how)
-    assert {line.place for line in run.lines} == set(positions)
+    obligations, accepted = street
+    [run] = runs([LAST], *accepted, obligations=obligations, rules=how)
+    assert {line.place for line in run.lines} == set(obligations)
     for line in run.lines:
-        settled = line.charged + line.within + line.deviation.position.after_delivery
-        assert settled == line.deviation.metered - line.deviation.position.contracted
+        settled = line.charged + line.within + line.deviation.obligation.after_delivery
+        assert settled == line.deviation.metered - line.deviation.obligation.contracted
         assert abs(line.within) <= line.band
         assert abs(line.amount) <= abs(line.deviation.unsettled) * abs(line.price)
 
@@ -272,7 +272,7 @@ def test_what_is_settled_is_what_was_metered_less_what_was_contracted(street, ho
 @given(streets(), instants, rules, st.randoms())
 @settings(max_examples=40)
 def test_the_order_in_which_readings_are_told_changes_nothing(street, earlier, how, random):
-    positions, accepted = street
+    obligations, accepted = street
     shuffled = random.sample(accepted, len(accepted))
-    told = runs([*earlier, LAST], *accepted, positions=positions, rules=how)
-    assert runs([*earlier, LAST], *shuffled, positions=dict(reversed(positions.items())), rules=how) == told
+    told = runs([*earlier, LAST], *accepted, obligations=obligations, rules=how)
+    assert runs([*earlier, LAST], *shuffled, obligations=dict(reversed(obligations.items())), rules=how) == told

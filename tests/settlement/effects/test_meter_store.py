@@ -10,7 +10,7 @@ from sqlalchemy import text
 from exchange.units import MicroPerKwh, Wh
 from identity.effects.versioned import open_engine, writing
 from identity.errors import BadSignature
-from settlement.contracted import Position
+from settlement.contracted import Obligation
 from settlement.effects.errors import StoreBroken, StoreTooNew
 from settlement.effects.meter_desk import MeterDesk
 from settlement.effects.meter_store import MeterStore
@@ -48,7 +48,7 @@ from tests.settlement.metered_street import (
 )
 from tests.storage_kinds import KINDS
 
-AGREED = {(ROOF, START): Position(contracted=Wh(600)), (FLAT, START): Position(contracted=Wh(-600))}
+AGREED = {(ROOF, START): Obligation(contracted=Wh(600)), (FLAT, START): Obligation(contracted=Wh(-600))}
 EVER = (1 << 40) - 1
 
 
