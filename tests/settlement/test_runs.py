@@ -200,7 +200,7 @@ def test_a_virtual_meter_is_settled_and_its_main_meter_is_not():
 
 
 STREET = (ROOF, FLAT, CAR)
-SLOTS = [START + turn * SLOT for turn in range(3)]
+SLOTS = [START, START + SLOT, START + 7 * DAY]
 LAST = SLOTS[-1] + SLOT + RULES.cut_off + 1
 nets = st.integers(-900, 900)
 
@@ -232,7 +232,12 @@ rules = st.builds(
 )
 
 
-@given(streets(), instants, rules)
+with_virtual_meters = st.builds(
+    replace, rules, virtual=st.sampled_from([(), ((SHED, VirtualMeter(CAR, (ROOF, FLAT))),)])
+)
+
+
+@given(streets(), instants, with_virtual_meters)
 @settings(max_examples=40)
 def test_many_runs_come_to_what_one_run_at_the_end_comes_to(street, earlier, how):
     obligations, accepted = street
@@ -243,7 +248,7 @@ def test_many_runs_come_to_what_one_run_at_the_end_comes_to(street, earlier, how
     assert settled_by(many) == settled_by(once)
 
 
-@given(streets(), instants, rules)
+@given(streets(), instants, with_virtual_meters)
 @settings(max_examples=40)
 def test_money_is_conserved_by_every_run_in_every_slot(street, earlier, how):
     obligations, accepted = street
@@ -269,7 +274,7 @@ def test_what_is_settled_is_what_was_metered_less_what_was_contracted(street, ho
         assert abs(line.amount) <= abs(line.deviation.unsettled) * abs(line.price)
 
 
-@given(streets(), instants, rules, st.randoms())
+@given(streets(), instants, with_virtual_meters, st.randoms())
 @settings(max_examples=40)
 def test_the_order_in_which_readings_are_told_changes_nothing(street, earlier, how, random):
     obligations, accepted = street
