@@ -151,6 +151,15 @@ def test_after_the_cut_off_a_slot_is_looked_at_no_more():
     assert not runs([FIRST, final, final + 9], late)[-1].lines
 
 
+def test_what_is_final_stays_whatever_is_said_to_have_been_agreed():
+    final = OVER + RULES.cut_off
+    other = evidence(obligations={(FLAT, START): Obligation(contracted=Wh(-1))})
+    for last, changed in ((final - 1, 1), (final, 0)):
+        [run] = runs([last])
+        later = make_run(final + 9, other, IMBALANCE, number=2, previous_as_of=last, settled=settled_by([run]))
+        assert len([line for line in later.lines if line.asset == FLAT]) == changed
+
+
 def test_a_run_does_not_look_from_before_the_last():
     assert len(runs([FIRST, FIRST])) == 2
     with pytest.raises(RunOutOfTurn):

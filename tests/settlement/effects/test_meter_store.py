@@ -184,6 +184,16 @@ def test_a_run_after_the_cut_off_looks_at_no_slot_that_was_final(desk, clock):
     assert (last.number, last.lines, last.postings) == (2, (), ())
 
 
+def test_what_comes_in_the_last_second_before_the_cut_off_is_settled(desk, clock):
+    clock.now = OVER + RULES.cut_off - 1
+    settled(desk)
+    hear(desk, net=-700)
+    assert desk.open_since() == START
+    clock.now += 1
+    assert {line.asset for line in settled(desk).lines} == {FLAT}
+    assert desk.open_since() == START + 1
+
+
 def test_last_weeks_value_is_found_also_where_its_slot_is_final(store, clock, known):
     desk = desk_on(store, clock, known, replace(IMBALANCE, estimate=Estimate.LAST_WEEK))
     clock.now = START - 7 * DAY + SLOT
