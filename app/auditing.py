@@ -17,15 +17,18 @@ from app.wiring import Places, open_chain
 from contracts.errors import DamagedRecord
 from contracts.evm import Evm
 from contracts.local_evm import LocalEvm
+from exchange.anonymous import NO_BLIND
 from exchange.book import Book, book_from_document
 from exchange.documents import event_from_document, hexed
 from exchange.errors import JournalBroken, OrderMalformed
 from exchange.events import (
     Event,
+    GateClosed,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
+    ProposalTaken,
     SessionCleared,
     TickCleared,
 )
@@ -196,6 +199,8 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
     orders: dict[object, list[OrderAccepted]] = {}
     cancellations: dict[object, list[OrderCancelled]] = {}
     ticks: dict[object, list[TickCleared]] = {}
+    blinds: dict[object, bytes] = {}
+    proposals: dict[object, list[ProposalTaken]] = {}
     cleared: list[SessionCleared] = []
     for event in events:
         match event:
@@ -211,6 +216,10 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
                 cancellations.setdefault(event.session, []).append(event)
             case TickCleared():
                 ticks.setdefault(event.session, []).append(event)
+            case GateClosed():
+                blinds[event.session] = event.blind
+            case ProposalTaken():
+                proposals.setdefault(event.session, []).append(event)
             case SessionCleared():
                 cleared.append(event)
             case _:
@@ -223,6 +232,8 @@ def books_of(parameters: Parameters, events: Iterable[Event]) -> tuple[list[Book
             orders=tuple(orders.get(event.session, ())),
             cancellations=tuple(cancellations.get(event.session, ())),
             ticks=tuple(ticks.get(event.session, ())),
+            blind=blinds.get(event.session, NO_BLIND),
+            proposals=tuple(proposals.get(event.session, ())),
             cleared=event,
         )
         for event in cleared

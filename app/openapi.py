@@ -77,7 +77,6 @@ _FORECAST = (
     "forecast-overtaken",
     "not-the-sequencer",
 )
-_CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "not-the-sequencer", *_INPUT)
 _METER = ("bad-signature", "unknown-asset", "asset-without-owner", "asset-not-certified", "unknown-meter-key")
 _READING = (
     "malformed-reading",
@@ -87,6 +86,17 @@ _READING = (
     "reading-conflicts",
     "reading-outdated",
     "reading-implausible",
+)
+_CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "order-filled", "not-the-sequencer", *_INPUT)
+_MATCHING = (
+    "unknown-session",
+    "no-matching-here",
+    "proposal-too-early",
+    "proposal-too-late",
+    "too-many-proposals",
+    "not-the-sequencer",
+    *_INPUT,
+    *_JOURNAL,
 )
 _SUBJECT = ("malformed-address", "malformed-did", "unknown-network", *_INPUT)
 _PROOF = ("session-not-cleared", "not-settled-yet", "book-unsound", *_INPUT)
@@ -102,6 +112,8 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/sessions": (*_PAGE, *_JOURNAL),
     "GET /v1/sessions/{session}": ("unknown-session", *_PARTLY, *_INPUT, *_JOURNAL, *_STORE),
     "GET /v1/sessions/{session}/book": ("unknown-session", "session-not-cleared", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/sessions/{session}/anonymous-book": (*_READ, *_MATCHING),
+    "POST /v1/sessions/{session}/proposals": ("not-a-matcher", "bad-signature", "malformed-order", *_MATCHING),
     "GET /v1/trades": ("unknown-session", *_READ, *_PAGE, *_JOURNAL),
     "GET /v1/trades/{leaf}": ("unknown-trade", *_READ, *_INPUT, *_JOURNAL),
     "GET /v1/nodes": _JOURNAL,

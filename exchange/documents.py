@@ -25,6 +25,7 @@ from exchange.events import (
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
+    ProposalTaken,
     SessionCleared,
     SessionSettled,
     TickCleared,
@@ -33,6 +34,7 @@ from exchange.fields import Document, Fields, hexed, raw_bytes
 from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import from_document as parameters_from_document
+from exchange.proposal_documents import proposal_to_document, take_proposal
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.units import MicroPerKwh, Nano, Wh
@@ -113,7 +115,22 @@ def event_to_document(event: Event) -> Document:
                 "at": event.at,
             }
         case GateClosed():
-            return {"event": "gate-closed", "session": event.session.number, "at": event.at}
+            return {
+                "event": "gate-closed",
+                "session": event.session.number,
+                "at": event.at,
+                "blind": hexed(event.blind),
+            }
+        case ProposalTaken():
+            return {
+                "event": "proposal-taken",
+                "digest": hexed(event.digest),
+                **proposal_to_document(event.proposal, event.signature),
+                "matcher": hexed(event.matcher),
+                "refused": [[place, code] for place, code in event.refused],
+                "welfare_nano": event.welfare,
+                "at": event.at,
+            }
         case SessionCleared():
             held_to = [event_to_document(forecast) for forecast in event.forecasts]
             return ({"forecasts": held_to} if held_to else {}) | {
@@ -124,6 +141,7 @@ def event_to_document(event: Event) -> Document:
                 "parameters": hexed(event.parameters),
                 "at": event.at,
                 "turn": event.turn,
+                "proposer": hexed(event.proposer) if event.proposer else None,
             }
         case SessionSettled():
             return {"event": "session-settled", "session": event.session.number, "at": event.at}
@@ -190,7 +208,19 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 at=fields.whole("at"),
             )
         case "gate-closed":
-            event = GateClosed(session=fields.session("session"), at=fields.whole("at"))
+            event = GateClosed(session=fields.session("session"), at=fields.whole("at"), blind=fields.raw("blind", 32))
+        case "proposal-taken":
+            digest, (proposal, signature) = fields.raw("digest", 32), take_proposal(fields)
+            event = ProposalTaken(
+                digest=digest,
+                session=proposal.session,
+                proposal=proposal,
+                signature=signature,
+                matcher=fields.raw("matcher", 20),
+                refused=tuple(_refused(pair) for pair in fields.items("refused")),
+                welfare=Nano(fields.whole("welfare_nano")),
+                at=fields.whole("at"),
+            )
         case "session-cleared":
             session = fields.session("session")
             event = SessionCleared(
@@ -201,6 +231,7 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 at=fields.whole("at"),
                 turn=fields.whole("turn"),
                 forecasts=tuple(map(_forecast_set, fields.some("forecasts"))),
+                proposer=fields.raw_or_none("proposer", 20),
             )
         case "session-settled":
             event = SessionSettled(session=fields.session("session"), at=fields.whole("at"))
@@ -320,6 +351,13 @@ def receipt_from_document(document: Mapping[str, Any]) -> Receipt:
     )
     fields.finish()
     return receipt
+
+
+def _refused(pair: object) -> tuple[int, str]:
+    match pair:
+        case [int(place), str(code)] if not isinstance(place, bool):
+            return place, code
+    raise OrderMalformed("refused is not a list of pairs of a record's place and a code")
 
 
 def _exclusion(pair: object) -> tuple[bytes, str]:

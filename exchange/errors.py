@@ -17,12 +17,6 @@
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
     ├── OrderFilled               order-filled
-    ├── UnknownNode               unknown-node
-    ├── TermsOutOfTurn            terms-out-of-turn
-    ├── TermsOutOfBounds          terms-out-of-bounds
-    ├── ForecastsNotTaken         forecasts-not-taken
-    ├── ForecastOutOfBounds       forecast-out-of-bounds
-    ├── ForecastOvertaken         forecast-overtaken
     ├── UnknownOrder              unknown-order
     ├── UnknownSession            unknown-session
     ├── UnknownTrade              unknown-trade
@@ -36,6 +30,7 @@
     ├── Overloaded                overloaded
     └── TooManyRequests           too-many-requests
 
+What is signed besides orders is refused as `notice_errors.py` says.
 A bad signature, an unknown asset and a missing authority are refused by the identity room.
 """
 
@@ -216,60 +211,6 @@ class OrderFilled(ExchangeRefused):
     def __init__(self, order: bytes) -> None:
         super().__init__(f"all of the order 0x{order.hex()} is matched, and what is matched is not taken back")
         self.order = order
-
-
-class UnknownNode(ExchangeRefused):
-    """There is no node with this number in the tree."""
-
-    code = "unknown-node"
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"there is no node {number} in the tree")
-        self.number = number
-
-
-class TermsOutOfTurn(ExchangeRefused):
-    """The change of a node's terms is not the next one: it was overtaken, or one before it is missing."""
-
-    code = "terms-out-of-turn"
-
-    def __init__(self, serial: int, due: int) -> None:
-        super().__init__(f"the change has the serial {serial}, the node's next is {due}")
-        self.serial = serial
-        self.due = due
-
-
-class TermsOutOfBounds(ExchangeRefused):
-    """The fee or the limits are none that the node can have: the fee of some trade would be above its cap."""
-
-    code = "terms-out-of-bounds"
-
-
-class ForecastsNotTaken(ExchangeRefused):
-    """This community holds nobody to forecasts, and takes none."""
-
-    code = "forecasts-not-taken"
-
-    def __init__(self) -> None:
-        super().__init__("this community holds nobody to forecasts, and takes none")
-
-
-class ForecastOutOfBounds(ExchangeRefused):
-    """The forecast is for other times than those that are traded, or for too many of them at once."""
-
-    code = "forecast-out-of-bounds"
-
-
-class ForecastOvertaken(ExchangeRefused):
-    """A forecast with the same or a higher serial is held for one of the slots."""
-
-    code = "forecast-overtaken"
-
-    def __init__(self, serial: int, held: int, slot: int) -> None:
-        super().__init__(f"the forecast has the serial {serial}; for the slot that begins at {slot}, {held} is held")
-        self.serial = serial
-        self.held = held
-        self.slot = slot
 
 
 class UnknownOrder(ExchangeRefused):

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from exchange.anonymous import NO_BLIND
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
 from exchange.forecast import Forecast
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
+from exchange.proposals import Proposal
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.units import Nano
@@ -92,9 +94,27 @@ class TickCleared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateClosed:
-    """A session takes orders no longer."""
+    """A session takes orders no longer. `blind` is what the names of its rows are made with, for who may match them."""
 
     session: SessionKey
+    at: int
+    blind: bytes = NO_BLIND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalTaken:
+    """A matcher proposed a clearing of a closed session. `refused` names the records that were not valid, by place.
+
+    `welfare` is that of the valid ones, as things stood then.
+    """
+
+    digest: bytes
+    session: SessionKey
+    proposal: Proposal
+    signature: bytes
+    matcher: bytes
+    refused: tuple[tuple[int, str], ...]
+    welfare: Nano
     at: int
 
 
@@ -103,7 +123,8 @@ class SessionCleared:
     """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason.
 
     `clearing` is all that was made of the session, its ticks included; `turn` counts the clearings of the whole
-    exchange before this one, ticks included. `forecasts` are those that its orders were held to, where they were.
+    exchange before this one, ticks included. `proposer` is the matcher whose proposal was taken, nothing where none.
+    `forecasts` are those that its orders were held to, where they were.
     """
 
     session: SessionKey
@@ -113,6 +134,7 @@ class SessionCleared:
     at: int
     turn: int = 0
     forecasts: tuple[ForecastSet, ...] = ()
+    proposer: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +153,7 @@ Event = (
     | OrderCancelled
     | TickCleared
     | GateClosed
+    | ProposalTaken
     | SessionCleared
     | SessionSettled
 )

@@ -107,17 +107,27 @@ def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
 
 
 def _good_above(entry: Resting, node: int, clearing: Clearing, tree: Tree) -> bool:
-    """Whether the order could have taken somebody's place beyond a node, had more been let through."""
+    """Whether the order could have taken somebody's place beyond a node, had more been let through.
+
+    Where nobody traded beyond it, better orders that were let through did not trade either; but where nothing is let
+    through at all, or nothing was traded at all, the order is held against the best of the other side.
+    """
+    is_bid = entry.order.side is Side.BID
     above = set(tree.way_up(node)[1:])
-    for result in clearing.nodes:
-        if result.node in above and result.energy:
-            rate = _at_node(entry, result.node, tree)
-            worst, best = result.low, result.high
-            assert worst is not None
-            assert best is not None
-            if rate >= worst if entry.order.side is Side.BID else rate <= best:
-                return True
-    return False
+    beyond = [result for result in clearing.nodes if result.node in above and result.energy]
+    for result in beyond:
+        rate = _at_node(entry, result.node, tree)
+        worst, best = result.low, result.high
+        assert worst is not None
+        assert best is not None
+        if rate >= worst if is_bid else rate <= best:
+            return True
+    if beyond or clearing.trades:
+        limit = tree[node].import_limit if is_bid else tree[node].export_limit
+        return not beyond and limit == 0
+    other = clearing.high if is_bid else clearing.low
+    own = _at_node(entry, entry.node, tree)
+    return other is not None and (own >= other if is_bid else own <= other)
 
 
 def _why_nothing(entry: Resting, clearing: Clearing, tree: Tree, mechanism: Mechanism) -> tuple[str, str]:

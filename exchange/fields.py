@@ -132,6 +132,13 @@ class Fields:
         except KeyError as error:
             raise OrderMalformed(f"{name} is no energy type") from error
 
+    def raw_or_none(self, name: str, size: int) -> bytes:
+        """Take bytes of a size, or none, which is no bytes."""
+        if self._rest.get(name, ...) is None:
+            del self._rest[name]
+            return b""
+        return self.raw(name, size)
+
     def path(self, name: str) -> bytes:
         """Take hashes of 32 bytes, one after another; 64 of them lead through any tree."""
         value = self.text(name)

@@ -7,14 +7,17 @@ that is to stand still is forecast with nothing, one that nobody knows anything 
 
 from collections.abc import Iterable, Mapping
 
-from exchange.delivery import Market, SessionKey
-from exchange.errors import BeyondForecast, ForecastOutOfBounds, ForecastOvertaken, NoForecast
-from exchange.events import ForecastSet
+from exchange.delivery import Market
+from exchange.errors import BeyondForecast, NoForecast
+from exchange.events import ForecastSet, OrderAccepted
 from exchange.forecast import Forecast
+from exchange.notice_errors import ForecastOutOfBounds, ForecastOvertaken, ForecastsNotTaken
 from exchange.order import Order, Side
 from exchange.positions import Positions, slots_of
 from exchange.units import Wh, slice_of
 from identity.address import Address, to_text
+from identity.registry import Registry
+from identity.signature import recover
 
 MOST_SLOTS = 1_000
 """So many slots may one forecast be for: more than ten days of quarter-hours."""
@@ -25,10 +28,12 @@ _DAY_SECONDS = 86_400
 class Forecasts:
     """Forecasts by asset and slot, of which the newest counts, and the open orders that draw on them.
 
-    `slot` is the seconds of a slot, `markets` are the products by number.
+    `slot` is the seconds of a slot, `markets` are the products by number. Unless forecasts `bind` in the community,
+    none is taken, and no order is counted or refused.
     """
 
-    def __init__(self, markets: Mapping[int, Market], slot: int) -> None:
+    def __init__(self, markets: Mapping[int, Market], slot: int, *, bind: bool) -> None:
+        self._bind = bind
         self._markets = markets
         self._slot = slot
         self._by_digest: dict[bytes, ForecastSet] = {}
@@ -38,6 +43,32 @@ class Forecasts:
         self._forgotten = 0
 
     # Forecasts
+
+    def decide(
+        self, forecast: Forecast, signature: bytes, *, separator: bytes, registry: Registry, sequence: int, now: int
+    ) -> ForecastSet | None:
+        """Decide on a signed forecast; nothing is to be done for one that was taken before.
+
+        It counts for orders from the one with the number `sequence` on. Refuses one that nobody signed who may trade
+        for the asset now, and what `must_follow` refuses.
+        """
+        if not self._bind:
+            raise ForecastsNotTaken
+        digest = forecast.digest(separator)
+        signer = recover(digest, signature)
+        if digest in self._by_digest:
+            return None
+        standing = registry.judge(forecast.asset, signer, forecast.epoch, now)
+        self.must_follow(forecast, now)
+        return ForecastSet(
+            digest=digest,
+            forecast=forecast,
+            signature=signature,
+            signer=signer,
+            account=standing.account.number,
+            sequence=sequence,
+            at=now,
+        )
 
     def must_follow(self, forecast: Forecast, now: int) -> None:
         """Refuse a forecast that is for no slots of the near future, or is older than what is held for one of them."""
@@ -73,24 +104,24 @@ class Forecasts:
         """Return the forecasts that count for an asset, with their slots from `begin` up to `end`."""
         return [(at, event) for at, event in sorted(self._in_force.get(asset, {}).items()) if begin <= at < end]
 
-    def behind(self, key: SessionKey, orders: Iterable[tuple[Address, int]]) -> tuple[ForecastSet, ...]:
-        """Return what a session's orders (asset and sequence number) were held to, in the order it was taken."""
-        last: dict[Address, int] = {}
-        for asset, sequence in orders:
-            last[asset] = max(sequence, last.get(asset, 0))
-        slots = slots_of(key, self._markets, self._slot)
-        found = [
-            event
-            for asset, sequence in last.items()
-            for event in self._by_asset.get(asset, ())
-            if event.sequence <= sequence and event.forecast.start < slots.stop and event.forecast.end > slots.start
-        ]
+    def behind(self, orders: Iterable[OrderAccepted]) -> tuple[ForecastSet, ...]:
+        """Return the forecasts that the orders of one session were held to, in the order they were taken."""
+        last = {accepted.signed.order.asset: accepted for accepted in orders if self._bind}
+        found = []
+        for asset, accepted in last.items():
+            slots = slots_of(accepted.signed.order.session, self._markets, self._slot)
+            for event in self._by_asset.get(asset, ()):
+                meets = event.forecast.start < slots.stop and event.forecast.end > slots.start
+                if meets and event.sequence <= accepted.receipt.sequence:
+                    found.append(event)
         return tuple(sorted(found, key=lambda event: (event.sequence, event.forecast.asset)))
 
     # Orders
 
     def check(self, order: Order, positions: Positions) -> None:
         """Refuse an order that would have its asset draw or feed in more than was forecast, in any of its slots."""
+        if not self._bind:
+            return
         slots = slots_of(order.session, self._markets, self._slot)
         in_force = self._in_force.get(order.asset, {})
         on_order = self._open.get((order.asset, order.side), {})
@@ -120,7 +151,7 @@ class Forecasts:
 
     def forget(self, before: int) -> None:
         """Let go of forecasts whose time was over before an instant; once a day is often enough."""
-        if before < self._forgotten + _DAY_SECONDS:
+        if not self._bind or before < self._forgotten + _DAY_SECONDS:
             return
         self._forgotten = before
         for asset, events in list(self._by_asset.items()):
@@ -137,6 +168,8 @@ class Forecasts:
                 del self._by_asset[asset], self._in_force[asset]
 
     def _count(self, order: Order, energy: Wh, sign: int) -> None:
+        if not self._bind:
+            return
         slots = slots_of(order.session, self._markets, self._slot)
         on_order = self._open.setdefault((order.asset, order.side), {})
         for place, at in enumerate(slots):

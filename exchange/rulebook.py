@@ -5,10 +5,11 @@ gate opens orders are taken already, and the rules of a session never change onc
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 
 from exchange.delivery import SessionKey
-from exchange.errors import TermsOutOfBounds, TermsOutOfTurn, UnknownNode
 from exchange.events import NodeTermsSet
+from exchange.notice_errors import TermsOutOfBounds, TermsOutOfTurn, UnknownNode
 from exchange.parameters import Parameters
 from exchange.terms import NodeTerms, under
 from exchange.tree import Node
@@ -49,6 +50,10 @@ class Rulebook:
         """Return the serial that the next change of a node has to have."""
         return self._serials.get(node, 0) + 1
 
+    def gate_opening(self, key: SessionKey) -> int:
+        """Return when the gate of a session opens, which no change changes."""
+        return self.founding.market_of(key.market).gate_opening(key.delivery_start)
+
     @property
     def newest(self) -> Parameters:
         """The rules of sessions whose gate is still to open."""
@@ -65,17 +70,27 @@ class Rulebook:
         return self.founding.tree[number]
 
     def change(
-        self, terms: NodeTerms, signature: bytes, *, separator: bytes, registry: Registry, now: int
+        self,
+        terms: NodeTerms,
+        signature: bytes,
+        *,
+        separator: bytes,
+        registry: Registry,
+        now: int,
+        begun: Iterable[SessionKey] = (),
     ) -> NodeTermsSet | None:
         """Decide on a signed change of a node's terms; nothing is to be done for one that was taken before.
 
-        Refuses what nobody signed, what does not follow (`must_follow`), and who is not the node's grid operator now.
+        It is dated after the opening of every session that has `begun`, and after the change before: that is in the
+        past, unless the clock was set back. Refuses what nobody signed, what does not follow (`must_follow`), and who
+        is not the node's grid operator now.
         """
         digest = terms.digest(separator)
         signer = recover(digest, signature)
         if digest in self._by_digest:
             return None
         self.must_follow(terms)
+        now = max([now, *self._since[-1:], *map(self.gate_opening, begun)])
         registry.must_operate(signer, terms.node, now)
         if signer != self.founding.tree[terms.node].operator:
             raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
@@ -103,4 +118,4 @@ class Rulebook:
         self._serials[change.terms.node] = change.terms.serial
 
     def _version(self, key: SessionKey) -> int:
-        return bisect_left(self._since, self.founding.market_of(key.market).gate_opening(key.delivery_start))
+        return bisect_left(self._since, self.gate_opening(key))

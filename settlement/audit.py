@@ -15,6 +15,7 @@ from settlement.audit_changes import check_changes
 from settlement.audit_clearing import check_clearing, entries_of
 from settlement.audit_forecasts import check_forecasts
 from settlement.audit_orders import check_collateral, check_orders, signers_of
+from settlement.audit_proposals import check_proposals
 from settlement.audit_ticks import check_ticks
 from settlement.authority import Authority
 from settlement.batch import seal
@@ -60,6 +61,7 @@ def _audit(
         yield from check_orders(book, signers[index], authority, index)
         yield from check_collateral(book, replay.peaks)
         yield from check_ticks(book, entries_of(book), boundaries[book.key], authority, index)
+        yield from check_proposals(book)
         yield from check_clearing(book, boundaries[book.key])
         yield from check_settled(book, chain, settled.get(book.key.number, []), markets, now)
     yield from _check_sequence(books, elsewhere, whole=whole)

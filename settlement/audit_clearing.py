@@ -9,11 +9,13 @@ from exchange.delivery import Mechanism
 from exchange.documents import hexed
 from exchange.events import OrderAccepted
 from exchange.order import Side
+from exchange.proposals import best
 from exchange.resting import Resting
 from exchange.session_clearing import resting_order
-from exchange.ticks import clear_rest, united, used_by
+from exchange.ticks import rest_of, united, used_by
 from exchange.trade import Trade
 from exchange.tree import Tree
+from settlement.audit_proposals import counted
 from settlement.boundaries import Boundaries, nodes_of
 from settlement.findings import Finding
 
@@ -31,13 +33,18 @@ def check_clearing(book: Book, boundaries: Boundaries) -> Iterator[Finding]:
         yield Finding("cleared-early", book.key, "", f"cleared at {book.cleared.at}, the gate closed at {closure}")
     yield from _check_trades(book)
     yield from _check_limits(book, boundaries.whole)
-    last = clear_rest(
-        _resting(book),
-        used_by(boundaries.made),
+    last, proposer = best(
+        rest_of(_resting(book), used_by(boundaries.made)),
+        [(taken.matcher, taken.proposal) for taken in counted(book)],
+        blind=book.blind,
         session=book.key,
         tree=boundaries.last,
         mechanism=book.market.mechanism,
     )
+    if proposer != book.cleared.proposer:
+        said = hexed(book.cleared.proposer) if book.cleared.proposer else "the exchange"
+        sentence = f"the best clearing is by {hexed(proposer) if proposer else 'the exchange'}, not by {said}"
+        yield Finding("proposer", book.key, "", sentence)
     nodes = nodes_of(book) | {entry.digest: entry.node for entry in entries_of(book)}
     again = united(boundaries.made, last, nodes, book.rules.tree)
     yield from _compare(book, book.cleared.clearing, again)

@@ -22,6 +22,7 @@ from exchange.effects.archive import Archive
 from exchange.effects.clearings import Clearings, TickFirst
 from exchange.effects.journal import Journal
 from exchange.effects.memory import Memory
+from exchange.effects.notices import Notices
 from exchange.effects.recovery import WORTH_SHARING, Recovery
 from exchange.effects.taken import Result, Taken
 from exchange.effects.trade_index import TradeIndex, trades_of
@@ -36,8 +37,6 @@ from exchange.errors import (
 )
 from exchange.events import (
     Event,
-    ForecastSet,
-    NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
@@ -45,7 +44,6 @@ from exchange.events import (
     SessionSettled,
     TickCleared,
 )
-from exchange.forecast import Forecast
 from exchange.held_session import SessionForgotten
 from exchange.market import Market
 from exchange.order import SignedOrder
@@ -53,9 +51,8 @@ from exchange.parameters import Parameters, difference
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
 from exchange.session import SessionState
-from exchange.terms import NodeTerms
 from exchange.units import Nano
-from identity.address import Address, to_text
+from identity.address import to_text
 from identity.errors import IdentityRefused
 from identity.registry import Registry
 from identity.signature import Signer
@@ -71,7 +68,7 @@ class Desk:
 
     `registry` gives the registry as it stands, `credit` what an account could withdraw at once, `clock` the time in
     unix seconds. `receipts_key` is the private key that signs receipts; `memory` is what is kept of settled sessions,
-    if not all. `open` comes before everything else.
+    if not all. `open` comes before everything else. What is signed besides orders is for its `notices`.
     """
 
     def __init__(
@@ -88,12 +85,13 @@ class Desk:
         self._memory = Memory(journal, None) if memory is None else memory
         self._journal = journal
         self._market = market
-        self._registry = registry
+        self.registry = registry
         self._credit = credit
         self._receipts = Signer(receipts_key)
         self._trades = TradeIndex()
         self._lock = threading.Lock()
-        self._clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
+        self.clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
+        self.notices = Notices(market, registry, lambda: self.clearings.none_due(self.clock), self._carry_out)
         self._recovery = Recovery()
         self._turns: Turns[SignedOrder, Result] = Turns(
             self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), WORTH_SHARING, _ENOUGH
@@ -196,57 +194,15 @@ class Desk:
         await asyncio.wrap_future(durable)
         return cancellation
 
-    # Rules
-
-    def set_terms(self, terms: NodeTerms, signature: bytes) -> tuple[NodeTermsSet, bool]:
-        """Change a node's terms as its grid operator signed it; says whether that is new.
-
-        Refuses as the market does: unknown node, terms out of turn or out of bounds, bad signature, no grid operator.
-        """
-        with self._clearings.none_due(self.clock) as now:
-            self._refuse_unless_writing()
-            event = self._market.set_terms(terms, signature, registry=self._registry(), now=now)
-            durable = self._carry_out([] if event is None else [event])
-            change = self._market.rulebook.held(terms.digest(self._market.separator))
-        durable.result()
-        assert change is not None, "what was taken is held"
-        return change, event is not None
-
-    # Forecasts
-
-    def set_forecasts(self, given: Sequence[tuple[Forecast, bytes]]) -> list[tuple[ForecastSet, bool] | Exception]:
-        """Decide on signed forecasts, one after the other; answer each with whether it is new, or why it is refused.
-
-        Raises `JournalBroken` for all of them.
-        """
-        results: list[tuple[ForecastSet, bool] | Exception] = []
-        with self._clearings.none_due(self.clock) as now:
-            self._refuse_unless_writing()
-            registry, market = self._registry(), self._market
-            for forecast, signature in given:
-                try:
-                    event = market.set_forecast(forecast, signature, registry=registry, now=now)
-                except (ExchangeRefused, IdentityRefused) as refusal:
-                    results.append(refusal)
-                    continue
-                if event is not None:
-                    self._apply(event)
-                held = market.forecasts.held(forecast.digest(market.separator))
-                assert held is not None, "what was taken is held"
-                results.append((held, event is not None))
-            durable = self._write()
-        durable.result()
-        return results
-
     # Sessions
 
     def tick(self, now: int) -> list[TickCleared]:
         """Match the orders of every open session of which a tick has come by `now`; again changes nothing."""
-        return self._clearings.tick(now)
+        return self.clearings.tick(now)
 
     def close_and_clear(self, now: int) -> list[SessionCleared]:
         """Close and clear every session whose gate closure has come by `now`, as `Clearings` says."""
-        return self._clearings.close_and_clear(now)
+        return self.clearings.close_and_clear(now)
 
     def settled(self, key: SessionKey, now: int) -> None:
         """Note that the chain holds every batch of a cleared session for good. Noting it again is harmless."""
@@ -258,7 +214,7 @@ class Desk:
 
     def forget(self) -> None:
         """Let go of what is settled and not among the newest; raises `ArchiveBroken`, and then holds on to it."""
-        with self._clearings.one_at_a_time:
+        with self.clearings.one_at_a_time:
             with self._lock:
                 surplus = self._memory.surplus(self._market)
             for session in surplus:
@@ -288,11 +244,6 @@ class Desk:
         """Return the published book of a cleared session; refuses an unknown session and one not cleared yet."""
         return self.look(lambda market, _: book_of(market.session(key), market.rulebook))
 
-    def account_of(self, asset: Address) -> int | None:
-        """Return the account that an asset is enrolled under, or was last; none if it never was."""
-        enrolled = self._registry().assets.get(asset)
-        return None if enrolled is None else enrolled.account
-
     @property
     def archive(self) -> Archive | None:
         """Where settled sessions are found that were let go of."""
@@ -303,9 +254,9 @@ class Desk:
     def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
         """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
         known = self._recovery.each(self._recover, orders)
-        with self._clearings.none_due(self.clock) as now:
+        with self.clearings.none_due(self.clock) as now:
             self._refuse_unless_writing()
-            registry = self._registry()
+            registry = self.registry()
             taken: list[OrderAccepted] = []
             results: list[Result] = []
             try:
@@ -374,7 +325,7 @@ class Desk:
         now = max(self.clock(), self._market.latest_tick)
         if self._market.ticks_due(now):
             raise TickFirst(now)
-        event = self._market.cancel(digest, signature, registry=self._registry(), now=now)
+        event = self._market.cancel(digest, signature, registry=self.registry(), now=now)
         durable = self._carry_out([] if event is None else [event])
         return self._market.session_of(digest).cancelled[digest], durable
 

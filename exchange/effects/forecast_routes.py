@@ -42,7 +42,7 @@ def forecast_router(desk: Desk, *, problem_of: ProblemOf, reads: Reads) -> APIRo
 
         The newest counts. Handing it in again is harmless.
         """
-        (result,) = await asyncio.to_thread(desk.set_forecasts, [(posted.to_forecast(), posted.compact())])
+        (result,) = await asyncio.to_thread(desk.notices.set_forecasts, [(posted.to_forecast(), posted.compact())])
         if isinstance(result, Exception):
             raise result
         held, new = result
@@ -59,7 +59,7 @@ def forecast_router(desk: Desk, *, problem_of: ProblemOf, reads: Reads) -> APIRo
                 signed[place] = each.to_forecast(), each.compact()
             except BadSignature as refusal:
                 results[place] = _refused(problem_of(refusal))
-        answers = await asyncio.to_thread(desk.set_forecasts, list(signed.values())) if signed else []
+        answers = await asyncio.to_thread(desk.notices.set_forecasts, list(signed.values())) if signed else []
         for place, answer in zip(signed, answers, strict=True):
             if isinstance(answer, Exception):
                 results[place] = _refused(problem_of(answer))

@@ -50,7 +50,7 @@ def node_router(desk: Desk) -> APIRouter:
 
         Handing it in again is harmless.
         """
-        change, new = await asyncio.to_thread(desk.set_terms, posted.to_terms(number), posted.compact())
+        change, new = await asyncio.to_thread(desk.notices.set_terms, posted.to_terms(number), posted.compact())
         response.status_code = 201 if new else 200
         founding = await desk.look_soon(lambda market, _: market.parameters)
         return change_document(change, founding)

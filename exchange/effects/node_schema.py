@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.effects.schema import HashText, SignatureText, StrictModel, raw
-from exchange.errors import TermsOutOfBounds
+from exchange.notice_errors import TermsOutOfBounds
 from exchange.terms import NodeTerms
 from exchange.tree import Fee
 from exchange.units import MAX_RATE, MicroPerKwh, Wh

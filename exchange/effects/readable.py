@@ -34,6 +34,11 @@ def book_item(key: SessionKey) -> Item:
     return Item((session_scope(key.number),))
 
 
+def rows_item(key: SessionKey, matchers: tuple[Address, ...]) -> Item:
+    """Return the book without names of a closed session: the matchers', and part of the aggregate and of the book."""
+    return Item((node_scope(key.market), session_scope(key.number)), matchers)
+
+
 def curves_item(key: SessionKey) -> Item:
     """Return both sides of a session without names: the aggregate of its node, and part of the book."""
     return Item((node_scope(key.market), session_scope(key.number)))
@@ -48,9 +53,10 @@ def judge_asset(
     was never enrolled, and the refusals of `Reads.judge` where nothing may be read.
     """
     reads.reader(request)
-    enrolled = desk.account_of(asset)
-    if enrolled is None:
+    known = desk.registry().assets.get(asset)
+    if known is None:
         raise NoSuchAsset(to_text(asset))
+    enrolled = known.account
     items = {account: Item((account_scope(account),)) for account in sorted({enrolled, *accounts})}
     shown = {account for account, item in items.items() if reads.may(request, item)}
     if not shown:

@@ -7,6 +7,7 @@ from exchange.effects.asset_routes import asset_router
 from exchange.effects.desk import Desk
 from exchange.effects.forecast_routes import forecast_router
 from exchange.effects.intake import ProblemOf, Submit
+from exchange.effects.matching_routes import matching_router
 from exchange.effects.node_routes import node_router
 from exchange.effects.order_routes import SettlementOf, order_router
 from exchange.effects.schema import MOST_ORDERS_AT_ONCE
@@ -40,6 +41,7 @@ def exchange_router(
         order_router(desk, settlement_of=settlement_of, problem_of=problem_of, reads=reads, submit=submit)
     )
     router.include_router(session_router(desk, settlement_of=settlement_of, reads=reads))
+    router.include_router(matching_router(desk, reads=reads))
     router.include_router(trade_router(desk, reads=reads))
     router.include_router(node_router(desk))
     router.include_router(asset_router(desk, reads=reads))

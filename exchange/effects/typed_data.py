@@ -8,6 +8,7 @@ from typing import Any
 from exchange.documents import hexed
 from exchange.forecast import FORECAST_TYPE, Forecast
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE, Order
+from exchange.proposals import PROPOSAL_TYPE
 from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
 from exchange.terms import NO_LIMIT, TERMS_TYPE, NodeTerms
 from identity.address import to_text
@@ -32,6 +33,7 @@ def type_strings() -> dict[str, str]:
         "Receipts": RECEIPTS_TYPE,
         "NodeTerms": TERMS_TYPE,
         "Forecast": FORECAST_TYPE,
+        "Proposal": PROPOSAL_TYPE,
     }
 
 

@@ -25,6 +25,7 @@ from exchange.session_clearing import resting_order
 from exchange.tree import Fee, Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from settlement.audit_clearing import check_clearing
+from settlement.boundaries import boundaries_of
 from tests.actors import Actor
 from tests.exchange.neighbourhood import EAST, FEEDER, PARAMETERS, SPOT, TREE, WEST
 from tests.exchange.street import ACCOUNTS, ASSETS, BARN, FLAT, HOUSE, KITCHEN, PLANT, ROOF, SEPARATOR, START
@@ -175,9 +176,9 @@ def test_books_are_forged_in_two_ways_and_clearing_again_catches_both(noon):
     assert (energy.session, fees.session) == (noon.key, later.key)
     assert energy.told.endswith("Wh")
     assert fees.told in ("what one trade pays to node east now goes to node west",)
-    codes = {finding.code for finding in check_clearing(energy.book, TREE)}
+    codes = {finding.code for finding in check_clearing(energy.book, boundaries_of([noon])[noon.key])}
     assert codes >= {"trade-beyond-limit", "clearing-trades"}
-    assert "trade-fee" in {finding.code for finding in check_clearing(fees.book, TREE)}
+    assert "trade-fee" in {finding.code for finding in check_clearing(fees.book, boundaries_of([later])[later.key])}
 
 
 def test_where_nobody_traded_nothing_is_forged():

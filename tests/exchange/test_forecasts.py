@@ -11,20 +11,15 @@ from hypothesis import strategies as st
 
 from exchange.canonical import canonical, event_of
 from exchange.clearing import NOTHING_CLEARED
+from exchange.delivery import Mechanism
 from exchange.documents import event_from_document, event_to_document
 from exchange.effects.typed_data import forecast_typed_data
-from exchange.errors import (
-    BeyondForecast,
-    ForecastOutOfBounds,
-    ForecastOvertaken,
-    ForecastsNotTaken,
-    NoForecast,
-    OrderMalformed,
-)
+from exchange.errors import BeyondForecast, NoForecast, OrderMalformed
 from exchange.events import ParametersSet, SessionCleared
 from exchange.forecast import Forecast
 from exchange.forecasts import MOST_SLOTS
 from exchange.market import Market
+from exchange.notice_errors import ForecastOutOfBounds, ForecastOvertaken, ForecastsNotTaken
 from exchange.order import Side
 from exchange.units import Wh
 from identity.errors import BadSignature, NotAuthorised, OrdersVoided
@@ -64,10 +59,21 @@ class ForecastDay(Day):
 
     def foresee(self, given, now=EARLY, by=None):
         """Hand a forecast in; return its event, or none where it is held."""
-        event = self.market.set_forecast(given, signature(given, by), registry=self.registry, now=now)
+        event = self.decide(given, signature(given, by), now)
         if event is not None:
             self.happen(event)
         return event
+
+    def decide(self, given, signed, now=EARLY):
+        market = self.market
+        return market.forecasts.decide(
+            given,
+            signed,
+            separator=SEPARATOR,
+            registry=self.registry,
+            sequence=market.next_sequence,
+            now=now,
+        )
 
     def bid(self, energy, terms=SPOT, start=START, salt=1, asset=KITCHEN, side=Side.BID, before=1):
         """Have an order come shortly before its gate closes; return why it was refused."""
@@ -174,7 +180,7 @@ def test_a_delegate_forecasts_and_a_stranger_does_not(day):
     with pytest.raises(NotAuthorised):
         day.foresee(forecast(serial=2), by=STRANGER)
     with pytest.raises(BadSignature):
-        day.market.set_forecast(forecast(serial=3), bytes(64), registry=day.registry, now=EARLY)
+        day.decide(forecast(serial=3), bytes(64))
 
 
 def test_voiding_everything_signed_voids_forecasts_to_come_too(day):
@@ -261,3 +267,23 @@ def test_forecasts_of_long_ago_are_forgotten(day):
     assert day.market.forecasts.in_force(KITCHEN, 0, START + 7_200) == []
     assert day.market.forecasts.held(forecast(consumption=400).digest(SEPARATOR)) is None
     assert len(day.market.forecasts.in_force(FLAT, 0, START + 7_200)) == 1
+
+
+def test_what_a_tick_has_matched_counts_also_when_the_rest_is_taken_back():
+    ticking = replace(SPOT, mechanism=Mechanism.PAY_AS_BID, tick=60)
+    day = ForecastDay(replace(BOUND, markets=(ticking, INTRADAY, DAY_AHEAD)))
+    day.foresee(forecast(consumption=400))
+    day.foresee(forecast(PLANT, production=400))
+    assert day.bid(100, before=200) is None
+    assert day.bid(60, before=199, asset=PLANT, side=Side.OFFER) is None
+    now = SPOT.gate_closure(START) - 100
+    (key,) = day.market.ticks_due(now)
+    day.happen(day.market.tick(key, registry=day.registry, now=now))
+    given = neighbourhood.order(KITCHEN, Side.BID, energy=100, limit=200_000)
+    cancelled = day.market.cancel(street.digest_of(given), street.cancellation(given), registry=day.registry, now=now)
+    day.happen(cancelled)
+    assert isinstance(day.bid(41, salt=2, before=50), BeyondForecast)
+    assert day.bid(40, salt=3, before=50) is None
+    day.clear(SPOT.gate_closure(START))
+    assert day.market.positions.of(KITCHEN, START).bought == 60
+    assert day.market.forecasts._open == {}

@@ -11,6 +11,7 @@ LISTED = {
     (SessionState.OPEN, Step.CANCEL): SessionState.OPEN,
     (SessionState.OPEN, Step.TICK): SessionState.OPEN,
     (SessionState.OPEN, Step.CLOSE): SessionState.CLOSED,
+    (SessionState.CLOSED, Step.PROPOSE): SessionState.CLOSED,
     (SessionState.CLOSED, Step.CLEAR): SessionState.CLEARED,
     (SessionState.CLEARED, Step.SETTLE): SessionState.SETTLED,
 }

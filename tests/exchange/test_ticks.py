@@ -304,12 +304,12 @@ def test_replaying_what_happened_gives_the_same_state(acts, mechanism, limit):
     for event in trading.events:
         again.apply(event_from_document(event_to_document(event)))
     assert street.state_of(again) == street.state_of(trading.market)
-    assert (again._tick_due, again._turn, again.latest_tick) == (
+    assert (again._tick_due, again.turn, again.latest_tick) == (
         trading.market._tick_due,
-        trading.market._turn,
+        trading.market.turn,
         trading.market.latest_tick,
     )
-    assert again._crossings._crossed == trading.market._crossings._crossed
+    assert again.crossings._crossed == trading.market.crossings._crossed
     assert rebuilt(SESSION, trading.events[1:]) == trading.market.session(SESSION)
 
 

@@ -10,6 +10,7 @@ from exchange.units import Wh
 from identity.facts import AccountOpened, EpochBegun
 from settlement.audit_clearing import check_clearing, entries_of
 from settlement.audit_orders import check_orders, signers_of
+from settlement.audit_proposals import check_proposals
 from settlement.audit_ticks import check_ticks
 from settlement.authority import Authority
 from settlement.boundaries import boundaries_of
@@ -47,6 +48,7 @@ def found(book, *later):
     findings = [
         *check_orders(book, signers_of(book), authority, 0),
         *check_ticks(book, entries_of(book), boundaries, authority, 0),
+        *check_proposals(book),
         *check_clearing(book, boundaries),
     ]
     return {finding.code for finding in findings}

@@ -233,13 +233,13 @@ def test_forecasts_and_what_they_bind_stand_after_a_restart(path, journal, regis
     desk = Desk(journal, Market(), lambda: registry, purse, OPERATOR.key, clock)
     desk.open(bound)
     given = forecast(consumption=400)
-    ((_, new),) = desk.set_forecasts([(given, signature(given))])
+    ((_, new),) = desk.notices.set_forecasts([(given, signature(given))])
     desk.submit([neighbourhood.order(KITCHEN, Side.BID, DAY_AHEAD, energy=300)])
     journal.close()
     reopened = SqliteJournal(path)
     again = Desk(reopened, Market(), lambda: registry, purse, OPERATOR.key, clock)
     again.open(bound)
-    ((_, newer),) = again.set_forecasts([(given, signature(given))])
+    ((_, newer),) = again.notices.set_forecasts([(given, signature(given))])
     assert (new, newer) == (True, False)
     refused, taken = again.submit(
         [neighbourhood.order(KITCHEN, Side.BID, DAY_AHEAD, energy=energy, salt=2) for energy in (104, 100)]

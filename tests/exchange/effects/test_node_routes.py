@@ -182,7 +182,7 @@ def test_a_change_is_durable_and_counts_after_a_restart(client, path, journal, r
     reopened = SqliteJournal(path)
     desk = Desk(reopened, Market(), lambda: registry, purse, OPERATOR.key, clock)
     desk.open(PARAMETERS)
-    again, new = desk.set_terms(change(fee=12_000), sign(change(fee=12_000)))
+    again, new = desk.notices.set_terms(change(fee=12_000), sign(change(fee=12_000)))
     assert (again.at, new) == (clock.now, False)
     rules = desk.look(lambda market, _: market.rulebook.rules(SPOT.session(START)))
     assert rules.tree[EAST].fee.constant == 12_000
