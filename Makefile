@@ -48,6 +48,7 @@ bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.queries
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.authority
+	$(BIN)/python -m bench.metering --readings 5000
 	$(BIN)/python -m bench.orders --orders 5000
 	$(BIN)/python -m bench.chain
 	$(BIN)/python -m bench.start
