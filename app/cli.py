@@ -14,6 +14,7 @@ from app.bounds import MOST_A_SECOND
 from app.cli_access import add_access
 from app.cli_asset import asset
 from app.cli_credential import credential, did
+from app.cli_meter import imbalance, meter
 from app.cli_node import node
 from app.cli_role import role
 from app.exit_codes import Exit
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for group in (asset, node, role, credential, did):
+for group in (asset, node, role, credential, did, meter, imbalance):
     app.add_typer(group)
 
 

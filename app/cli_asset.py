@@ -27,7 +27,9 @@ asset = typer.Typer(
 )
 
 AssetText = Annotated[str, typer.Argument(help="The asset's address, or its DID.", metavar="ASSET")]
-Purpose = Annotated[str, typer.Option(help="What for: merit.trade.v1, or merit.data.meter.v1.")]
+Purpose = Annotated[
+    str, typer.Option(help="What for: merit.trade.v1, merit.data.meter.v1, or merit.meter.v1 (a meter's key).")
+]
 TRADE = "merit.trade.v1"
 
 

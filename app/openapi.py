@@ -87,6 +87,16 @@ _FORECAST = (
 )
 _OFFER = ("no-balancing-here", "rate-not-exact")
 _CHARGE = (*_AUTHORITY, "malformed-order", "charge-out-of-bounds", "charge-overtaken", "not-the-sequencer")
+_METER = ("bad-signature", "unknown-asset", "asset-without-owner", "asset-not-certified", "unknown-meter-key")
+_READING = (
+    "malformed-reading",
+    "reading-off-grid",
+    "period-not-over",
+    "reading-too-late",
+    "reading-conflicts",
+    "reading-outdated",
+    "reading-implausible",
+)
 _CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "order-filled", "not-the-sequencer", *_INPUT)
 _MATCHING = (
     "unknown-session",
@@ -135,6 +145,14 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/accounts": ("malformed-address", *_READ, *_INPUT),
     "GET /v1/accounts/{number}": ("unknown-account", *_READ, *_INPUT, *_JOURNAL),
     "GET /v1/accounts/{number}/statement": ("unknown-account", *_READ, *_PAGE, *_JOURNAL),
+    "POST /v1/readings": (*_METER, *_READING, *_INPUT, *_STORE),
+    "POST /v1/readings/batch": (*_INPUT, *_STORE),
+    "GET /v1/assets/{asset}/readings": ("no-such-asset", *_READ, *_SUBJECT, *_STORE),
+    "GET /v1/assets/{asset}/deviations": ("no-such-asset", *_READ, *_SUBJECT, *_STORE),
+    "GET /v1/imbalance/rules": (),
+    "GET /v1/imbalance/prices": (*_INPUT, *_STORE),
+    "GET /v1/imbalance/runs": (*_INPUT, *_STORE),
+    "GET /v1/imbalance/runs/{number}": ("unknown-run", *_READ, *_INPUT, *_STORE),
     "POST /v1/sign-in/challenge": ("malformed-address", "access-store-broken", *_INPUT),
     "POST /v1/sign-in": ("malformed-sign-in", "sign-in-refused", "bad-signature", "access-store-broken", *_INPUT),
     "GET /v1/sign-in": _SIGNED_IN,

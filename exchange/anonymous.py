@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from exchange.clear import ToTrade
 from exchange.delivery import Mechanism, SessionKey
 from exchange.order import Side
+from exchange.resting import Resting
 from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Wh
 from identity.hashing import keccak
@@ -20,6 +21,11 @@ NO_BLIND = bytes(32)
 def row_id(blind: bytes, digest: bytes) -> bytes:
     """Return the name of an order's row."""
     return keccak(blind + digest)
+
+
+def without_preferences(book: ToTrade) -> list[Resting]:
+    """Return the orders that others may match: what somebody prefers is told to nobody, and so is for us alone."""
+    return [entry for entry in (*book.bids, *book.offers) if entry.preferences is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ def anonymous(
     """Return what is to be traded in a session without names."""
     rows = (
         Row(row_id(blind, entry.digest), entry.order.side, entry.node, book.left[entry.digest], entry.order.limit)
-        for entry in (*book.bids, *book.offers)
+        for entry in without_preferences(book)
     )
     return AnonymousBook(
         session=session,

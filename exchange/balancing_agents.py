@@ -15,7 +15,7 @@ from exchange.delivery import Market, Product
 from exchange.headroom import StoredEnergy
 from exchange.order import Order, Side
 from exchange.parameters import Parameters
-from exchange.units import MicroPerKwh, Wh, whole_wh
+from exchange.units import MicroPerKwh, Wh, portion
 from identity.address import Address
 from identity.claim_data import BalancingRates
 
@@ -95,24 +95,20 @@ def load(need: Wh, bought: Wh, settings: BalancingSettings, room: Need) -> Need:
 
     It offers to be shed only where the community supports flexible loads.
     """
-    shed = _part(bought, settings.offer_supply_ratio) if settings.flexible_loads_support else Wh(0)
-    return _within(shed, _part(need, settings.offer_demand_ratio), room)
+    shed = portion(bought, settings.offer_supply_ratio) if settings.flexible_loads_support else Wh(0)
+    return _within(shed, portion(need, settings.offer_demand_ratio), room)
 
 
 def storage(stored: StoredEnergy, settings: BalancingSettings, room: Need) -> Need:
     """Return what a storage offers: ratios of what it holds (up), and of its free capacity (down)."""
     return _within(
-        _part(stored.used, settings.offer_supply_ratio), _part(stored.buyable, settings.offer_demand_ratio), room
+        portion(stored.used, settings.offer_supply_ratio), portion(stored.buyable, settings.offer_demand_ratio), room
     )
 
 
 def power_plant(room: Need) -> Need:
     """Return what a power plant offers: all of its spare capacity up, and nothing down."""
     return Need(up=room.up)
-
-
-def _part(energy: Wh, ppm: int) -> Wh:
-    return whole_wh(energy * ppm)[0]
 
 
 def _within(up: Wh, down: Wh, room: Need) -> Need:

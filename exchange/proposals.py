@@ -9,7 +9,7 @@ clearing with the most is taken, ours where another has as much.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exchange.anonymous import row_id
+from exchange.anonymous import row_id, without_preferences
 from exchange.clear import ToTrade, clear, to_trade
 from exchange.clearing import Clearing
 from exchange.delivery import Mechanism, SessionKey
@@ -98,7 +98,7 @@ class Checked:
 
 def check(proposal: Proposal, book: ToTrade, *, blind: bytes, tree: Tree, mechanism: Mechanism) -> Checked:
     """Check each record of a proposal by itself and in order, given the book and what may cross the boundaries."""
-    rows = {row_id(blind, entry.digest): entry for entry in (*book.bids, *book.offers)}
+    rows = {row_id(blind, entry.digest): entry for entry in without_preferences(book)}
     session = proposal.session
     checking = _Checking(rows, {name: int(book.left[entry.digest]) for name, entry in rows.items()}, tree, mechanism)
     verdicts = tuple(checking.verdict(record) for record in proposal.records)

@@ -76,6 +76,11 @@ def rate_of(total: Nano, energy: Wh) -> MicroPerKwh | None:
     return None if rest else MicroPerKwh(rate)
 
 
+def portion(energy: Wh, ppm: int) -> Wh:
+    """Return `ppm` millionths of energy that is not negative, rounded down to a whole Wh."""
+    return Wh(energy * ppm // 1_000_000)
+
+
 def to_decimal(value: int, places: int) -> str:
     """Return a whole number of 10^-`places` units as exact decimal text: nothing is rounded."""
     whole, rest = divmod(abs(value), 10**places)

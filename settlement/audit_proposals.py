@@ -31,8 +31,9 @@ def check_proposals(book: Book) -> Iterator[Finding]:
         before = taken.at
         if not all(0 <= place < len(taken.proposal.records) for place, _ in taken.refused):
             yield _finding(book, taken, "proposal-signature", "it is said to be refused where it has no record")
-    if book.proposals and book.blind == NO_BLIND:
-        yield Finding("proposal-time", book.key, "", "there are proposals, and no blind that names their rows")
+    if (book.blind != NO_BLIND) is not bool(book.market.matching):
+        sentence = "a blind names the rows of a session where proposals are taken, and nothing where none are"
+        yield Finding("proposal-time", book.key, "", sentence)
     if book.gate_closure <= book.cleared.at < book.market.clears_at(book.key.delivery_start):
         sentence = f"cleared at {book.cleared.at}, while proposals were still to be taken"
         yield Finding("cleared-early", book.key, "", sentence)

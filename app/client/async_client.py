@@ -22,6 +22,7 @@ from exchange.order import Order, Side, SignedOrder
 from exchange.preferences import Preferences
 from identity.address import Address, to_text
 from settlement.proof import Proof
+from settlement.reading import SignedReading
 
 
 class AsyncMeritClient:
@@ -79,6 +80,10 @@ class AsyncMeritClient:
     async def sign_in(self) -> str:
         """Sign in with the key, and return the token, for others to read with: this client signs in by itself."""
         return await self._hold(self._talks.sign_in())
+
+    async def hand_in_readings(self, readings: Sequence[SignedReading]) -> list[Document]:
+        """Hand in signed readings; return the result of each, a problem among them where it was not taken."""
+        return await self._hold(self._talks.hand_in_readings(readings))
 
     async def grant(
         self,

@@ -29,6 +29,7 @@ from exchange.order import Order, Side, SignedOrder
 from exchange.preferences import Preferences
 from identity.address import Address, to_text
 from settlement.proof import Proof, expected
+from settlement.reading import SignedReading
 
 READ_SECONDS = 45.0
 """How long a stream may be silent: the exchange gives a sign of life every 15 s."""
@@ -95,6 +96,12 @@ class MeritClient:
     def sign_in(self) -> str:
         """Sign in with the key, and return the token, for others to read with: this client signs in by itself."""
         return self._hold(self._talks.sign_in())
+
+    # Readings
+
+    def hand_in_readings(self, readings: Sequence[SignedReading]) -> list[Document]:
+        """Hand in signed readings; return the result of each, a problem among them where it was not taken."""
+        return self._hold(self._talks.hand_in_readings(readings))
 
     # Grants
 

@@ -29,6 +29,7 @@ from identity.grants import revocation_digest
 from identity.signature import Signer
 from identity.siwe import personal_digest
 from settlement.proof import Proof
+from settlement.reading import SignedReading
 
 Document = dict[str, Any]
 
@@ -122,6 +123,20 @@ class Talks:
     def get(self, path: str, query: Mapping[str, str | int]) -> Talk[Document]:
         """Read anything."""
         return read_object((yield from self._get(path, query)))
+
+    # Readings
+
+    def hand_in_readings(self, readings: Sequence[SignedReading]) -> Talk[list[Document]]:
+        """Hand in signed readings; return the result of each, a problem among them where it was not taken."""
+        results: list[Document] = []
+        for first in range(0, len(readings), _PAGE):
+            some = [signed.to_document() for signed in readings[first : first + _PAGE]]
+            request = Request("POST", "/v1/readings/batch", body={"readings": some})
+            page, _ = read_page(document_of((yield from ask(request, self.patience))), "results")
+            if len(page) != len(some):
+                raise AnswerMalformed("not every reading has its result")
+            results += [read_object(result) for result in page]
+        return results
 
     # Orders
 

@@ -14,6 +14,7 @@ from exchange.delivery import Mechanism
 from exchange.matching import book_without_names, propose
 from exchange.notice_errors import NoMatchingHere, NotAMatcher, ProposalTooEarly, ProposalTooLate
 from exchange.order import Side
+from exchange.preferences import Alternative, Preferences
 from exchange.proposals import (
     ABOVE_BID,
     BELOW_OFFER,
@@ -149,6 +150,13 @@ def test_a_rate_outside_both_limits_is_refused_though_the_limits_agree_chain_006
     one, two = bought(cents=bid_rate, energy=10), sold(cents=offer_rate, energy=8)
     assert checked([one, two], (one, two, 8, case["input"]["match"]["rate"] * CENT)).verdicts == (ABOVE_BID,)
     assert checked([one, two], (one, two, 8, 20 * CENT)).verdicts == (None,)
+
+
+def test_an_order_with_preferences_is_no_row_and_one_without_is():
+    one, two = bought(), sold()
+    choosy = replace(one, preferences=Preferences((Alternative(),)))
+    assert checked([choosy, two], (choosy, two, 9, 15 * CENT)).verdicts == (UNKNOWN_ROW,)
+    assert checked([one, two], (one, two, 9, 15 * CENT)).verdicts == (None,)
 
 
 def test_the_rate_is_that_of_the_mechanism():

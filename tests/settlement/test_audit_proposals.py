@@ -70,6 +70,7 @@ def test_a_proposal_out_of_time_is_found(book):
 
 
 def test_another_blind_is_found(book):
+    assert "proposal-time" in found(replace(book, blind=bytes(32)))
     assert {"proposer", "clearing-trades"} <= found(replace(book, blind=b"c" * 32))
 
 
