@@ -52,6 +52,7 @@ ON_CHAIN = {
 PUBLIC = {
     "/v1/meta",
     "/v1/nodes",
+    "/v1/balancing",
     "/v1/nodes/{number}/terms",
     "/v1/health",
     "/v1/sessions",
