@@ -40,12 +40,15 @@ marked: setup ## the tests that need Node, Chromium, anvil, PostgreSQL or the si
 bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.clearing
 	$(BIN)/python -m bench.tree
+	$(BIN)/python -m bench.network
+	$(BIN)/python -m bench.preferences
 	$(BIN)/python -m bench.merkle
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.sessions
 	$(BIN)/python -m bench.queries
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.authority
+	$(BIN)/python -m bench.metering --readings 5000
 	$(BIN)/python -m bench.orders --orders 5000
 	$(BIN)/python -m bench.chain
 	$(BIN)/python -m bench.start

@@ -14,6 +14,8 @@ from app.bounds import MOST_A_SECOND
 from app.cli_access import add_access
 from app.cli_asset import asset
 from app.cli_credential import credential, did
+from app.cli_meter import imbalance, meter
+from app.cli_node import node
 from app.cli_role import role
 from app.exit_codes import Exit
 from app.options import AsJson, Data, KeyFile, Rpc
@@ -27,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for group in (asset, role, credential, did):
+for group in (asset, node, role, credential, did, meter, imbalance):
     app.add_typer(group)
 
 
@@ -54,6 +56,9 @@ class Against(StrEnum):
 
 CommunityFile = Annotated[
     Path | None, typer.Option("--community", help="The community's TOML file; without it, the demo street.")
+]
+DemoFile = Annotated[
+    Path | None, typer.Option("--community", help="The community's TOML file; without it, the demo neighbourhood.")
 ]
 StorageUrl = Annotated[
     str | None,
@@ -83,13 +88,13 @@ def demo(
     data: Annotated[Path, typer.Option(help="Where to keep the day; an earlier demo there is replaced.")] = Path(
         "merit-demo"
     ),
-    community: CommunityFile = None,
+    community: DemoFile = None,
     serve: Annotated[bool, typer.Option(help="Keep the exchange and its chain running afterwards.")] = False,
     port: Annotated[int, typer.Option(help="HTTP port with --serve.")] = 8080,
     rpc_port: Annotated[int, typer.Option(help="JSON-RPC port of the chain with --serve.")] = 8545,
     as_json: AsJson = False,
 ) -> None:
-    """Let a street of homes trade a whole day, settle it, audit it, and show what an auditor catches."""
+    """Let a neighbourhood trade a whole day, settle it, audit it, and show what an auditor catches."""
     from app.commands.demo import run
 
     run(data, community, serve=serve, port=port, rpc_port=rpc_port, as_json=as_json)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_access import Url
 from app.options import (
     DATA,
     AsJson,
@@ -26,7 +27,9 @@ asset = typer.Typer(
 )
 
 AssetText = Annotated[str, typer.Argument(help="The asset's address, or its DID.", metavar="ASSET")]
-Purpose = Annotated[str, typer.Option(help="What for: merit.trade.v1, or merit.data.meter.v1.")]
+Purpose = Annotated[
+    str, typer.Option(help="What for: merit.trade.v1, merit.data.meter.v1, or merit.meter.v1 (a meter's key).")
+]
 TRADE = "merit.trade.v1"
 
 
@@ -53,6 +56,21 @@ def show(
     from app.commands.asset import show as run
 
     run(Where(data, rpc, contract), name, as_json=as_json)
+
+
+@asset.command()
+def positions(
+    name: Annotated[str, typer.Argument(help="The asset's address.", metavar="ASSET")],
+    key_file: OwnKey,
+    begin: Annotated[int, typer.Option("--from", min=0, help="The first slot, unix seconds.")] = 0,
+    end: Annotated[int | None, typer.Option("--to", min=0, help="Up to this instant, unix seconds.")] = None,
+    url: Url = "http://127.0.0.1:8080",
+    as_json: AsJson = False,
+) -> None:
+    """Show what an asset has bought and sold in each delivery period, over all products."""
+    from app.commands.positions import run
+
+    run(url, name, key_file, begin=begin, end=end, as_json=as_json)
 
 
 @asset.command()

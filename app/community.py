@@ -5,13 +5,14 @@ TOML, one model, unknown keys refused by name. Amounts and energies are whole nu
 
 import csv
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.balancing_terms import Balancing
 from exchange.delivery import Market, Mechanism, Product
 from exchange.tree import MOST_PPM, Fee, Node, Tree
 from exchange.units import MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Wh
@@ -148,11 +149,28 @@ class Home(_Model):
         }
 
 
+class Tariff(_Model):
+    """A node's fee for deliveries from `since` on: hours and minutes after the first delivery of the profiles."""
+
+    node: str
+    since: str = Field(pattern="^[0-9]{2}:[0-5][0-9]$")
+    fee_micro_per_kwh: int = Field(ge=0, le=MAX_RATE)
+
+    @property
+    def after_seconds(self) -> int:
+        """How long after the first delivery it holds."""
+        hours, minutes = self.since.split(":")
+        return int(hours) * 3600 + int(minutes) * 60
+
+
 class Story(_Model):
-    """What `merit demo` lets happen: which homes let an aggregator trade for them, and which is sold at noon."""
+    """What `merit demo` lets happen: which homes let an aggregator trade for them, which of them is sold at noon, and
+    what the grid operator changes during the day.
+    """
 
     aggregated: tuple[str, ...] = Field(default=(), strict=False)
     sold: str | None = None
+    tariffs: tuple[Tariff, ...] = Field(default=(), strict=False)
 
 
 class Community(_Model):
@@ -161,13 +179,14 @@ class Community(_Model):
     community: Terms
     nodes: tuple[Place, ...] = Field(default=(), strict=False)
     products: tuple[ProductTerms, ...] = Field(default=(), strict=False)
+    balancing: Balancing = Balancing()
     utility: Utility
     homes: tuple[Home, ...] = Field(min_length=1, strict=False)
     demo: Story = Story()
 
     def numbers(self) -> dict[str, int]:
         """Return the number of every node, the root's first."""
-        first = self.community.market_id + 1 + len(self.products)
+        first = self.community.market_id + 1 + len(self.products) + 2 * self.balancing.enable_balancing_market
         return {self.community.node: self.community.market_id} | {
             node.name: first + place for place, node in enumerate(self.nodes)
         }
@@ -177,7 +196,7 @@ class Community(_Model):
         return self.numbers()[self.community.node if member.node is None else member.node]
 
     def markets(self) -> tuple[Market, ...]:
-        """Return the calendar: spot, and after it what the file lists."""
+        """Return the calendar: spot, and after it what the file lists, and balancing up and down."""
         terms = self.community
         spot = Market(
             number=terms.market_id,
@@ -189,7 +208,7 @@ class Community(_Model):
             tick=terms.tick_seconds,
             matching=terms.matching_seconds,
         )
-        return (
+        traded = (
             spot,
             *(
                 Market(
@@ -206,6 +225,8 @@ class Community(_Model):
                 for place, product in enumerate(self.products)
             ),
         )
+        first = terms.market_id + len(traded)
+        return (*traded, *self.balancing.markets(first, traded, terms.window_seconds))
 
     def tree(self, operator: Address, fee_accounts: Mapping[str, int]) -> Tree:
         """Return the tree whose nodes `operator` runs, with the account of each by name."""
@@ -262,11 +283,14 @@ def read_community(path: Path) -> Community:
     if len(set(names)) != len(names):
         raise CommunityRefused(f"{path}: two members have one name (a node is a member, too)")
     hung = {utility.node, *(home.node for home in community.homes), *(node.parent for node in community.nodes)}
+    hung |= {agent.node for agent in community.balancing.agents}
+    hung |= {tariff.node for tariff in community.demo.tariffs}
     if unknown := sorted(hung - {None, *nodes}, key=str):
         raise CommunityRefused(f"{path}: there is no node called {', '.join(map(str, unknown))}")
     try:
         community.markets()
-        tree = community.tree(Address(bytes(20)), dict.fromkeys(nodes, 1))
+        community.balancing.settings(community.numbers())
+        trees = list(_trees_of_the_day(community.tree(Address(bytes(20)), dict.fromkeys(nodes, 1)), community))
     except ValueError as error:
         raise CommunityRefused(f"{path}: {error}") from error
     story = {*community.demo.aggregated, *([] if community.demo.sold is None else [community.demo.sold])}
@@ -277,10 +301,19 @@ def read_community(path: Path) -> Community:
     if utility.buy_micro_per_kwh >= utility.sell_micro_per_kwh:
         raise CommunityRefused(f"{path}: the utility buys at no less than it sells for, and so would trade with itself")
     selling = MicroPerKwh(utility.sell_micro_per_kwh)
-    ways = (tree.fee(community.node_of(utility), node.number, selling) for node in tree.nodes)
+    ways = (tree.fee(community.node_of(utility), node.number, selling) for tree in trees for node in tree.nodes)
     if selling + max(ways) > MAX_RATE:
         raise CommunityRefused(f"{path}: the utility's rate and the fees are together more than any limit")
     return community
+
+
+def _trees_of_the_day(tree: Tree, community: Community) -> Iterator[Tree]:
+    """Yield the tree as it is founded, and after each change of the demo; raises `ValueError` for a fee above a cap."""
+    yield tree
+    for tariff in sorted(community.demo.tariffs, key=lambda tariff: tariff.after_seconds):
+        number, fee = community.numbers()[tariff.node], Fee(constant=MicroPerKwh(tariff.fee_micro_per_kwh))
+        tree = Tree(tuple(replace(node, fee=fee) if node.number == number else node for node in tree.nodes))
+        yield tree
 
 
 def read_profiles(community: Community, beside: Path) -> Profiles:

@@ -1,11 +1,11 @@
-"""A street of homes trades a whole day on simulated time, over the same HTTP that everybody uses, and is audited.
+"""A community trades a whole day on simulated time, over the same HTTP that everybody uses, and is audited.
 
-Homes sign their own orders or let an aggregator do so; what a home will draw and feed in comes from its profile. In the
-middle of the day a home may be sold (`demo_registry.py`). The chain is in this process, recorded block by block, so
-that the audit can be repeated later.
+Homes sign their own orders or let an aggregator do so; what a home will draw and feed in comes from its profile. During
+the day the grid operator may change fees (`demo_tariffs.py`), and at noon a home may be sold (`demo_registry.py`). The
+chain is in this process, recorded block by block, so that the audit can be repeated later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -14,16 +14,23 @@ from app.auditing import Evidence, Verdict, gather, judge
 from app.client.answers import Expect
 from app.client.client import MeritClient
 from app.client.errors import Refused
+from app.client.node_talks import TermsChange
 from app.clock import SetClock
 from app.community import Community, Profiles, read_community, read_profiles
+from app.demo_bills import Bill, Outside, without_market
+from app.demo_figures import LimitCost, NodeDay, cost_of_limits, nodes_of_the_day
+from app.demo_forgery import forged
 from app.demo_registry import NEWCOMER, LateOrder, RegistryStory
-from app.founding import Founded, Keys, Member, found, member_key
+from app.demo_tariffs import Change, changes_of_the_day
+from app.founding import NEED, Founded, Keys, Member, found, member_key
 from app.registering import Registering
 from app.server import Serving, create_app
 from app.wiring import House, Places, build, keeper_of
 from contracts.local_evm import LocalEvm
 from exchange.agents import Alternative, need, output, supply, take_up
+from exchange.delivery import SessionKey
 from exchange.order import Order
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.signature import address_of
 from settlement.findings import Finding
@@ -39,31 +46,6 @@ class DemoFailed(Exception):
     """Something in the demo went another way than it must."""
 
     code = "demo-failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
-    """A member's day: energies in Wh, amounts in nano; `without` is the bill there would be without the market."""
-
-    name: str
-    drawn: Wh
-    fed_in: Wh
-    own_use: Wh
-    bought: Wh
-    sold: Wh
-    paid: Nano
-    earned: Nano
-    without: Nano
-
-    @property
-    def net(self) -> Nano:
-        """What the member pays on balance."""
-        return Nano(self.paid - self.earned)
-
-    @property
-    def saved(self) -> Nano:
-        """What the market was worth to the member."""
-        return Nano(self.without - self.net)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +71,30 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caught:
+    """A book that was altered in a copy, how, and what the audit found of it."""
+
+    session: SessionKey
+    told: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """The demo's outcome. `caught` is what the audit finds once one trade in a copy of a book is altered."""
+    """The demo's outcome. `changes` are the tariffs that were set. `limits` is what the nodes' limits cost, and `sides`
+    how much more money homes, utility and nodes would have had without them. `caught` is what the audit finds once
+    books are altered in a copy.
+    """
 
     registered: Registered
+    changes: tuple[Change, ...]
     bills: tuple[Bill, ...]
+    nodes: tuple[NodeDay, ...]
+    limits: LimitCost
+    sides: Mapping[str, Nano]
     chain: ChainTotals
     verdict: Verdict
-    altered: str
-    caught: tuple[Finding, ...]
+    caught: tuple[Caught, ...]
 
 
 def prepare(community_file: Path, data: Path) -> tuple["Demo", int]:
@@ -150,11 +147,17 @@ class Demo:
             keys.admin,
         )
         self._late: LateOrder | None = None
-        self._residents = {member.name: [(0, member)] for member in founded.members if member.assets}
+        self._sent = 0
+        self._residents = {member.name: [(0, member)] for member in founded.members if member.assets.keys() - {NEED}}
         """Who lives where from which delivery period on."""
-        self._outside = community.node_of(community.utility)
-        self._alternative = Alternative(
-            sell=MicroPerKwh(community.utility.sell_micro_per_kwh), buy=MicroPerKwh(community.utility.buy_micro_per_kwh)
+        self._changes = list(changes_of_the_day(community, founded.parameters, profiles.starts))
+        self._outside = Outside(
+            account=founded.member(community.utility.name).account,
+            node=community.node_of(community.utility),
+            alternative=Alternative(
+                sell=MicroPerKwh(community.utility.sell_micro_per_kwh),
+                buy=MicroPerKwh(community.utility.buy_micro_per_kwh),
+            ),
         )
 
     def __enter__(self) -> Self:
@@ -175,20 +178,25 @@ class Demo:
             clients = {member.name: reader.with_key(member_key(member.name)) for member in self.founded.members}
             clients[NEWCOMER] = reader.with_key(member_key(NEWCOMER))
             by_aggregator = reader.with_key(self._story.aggregator_key)
+            operator = reader.with_key(self._keys.grid_operator)
             clients |= dict.fromkeys((member.name for member in self._story.aggregated), by_aggregator)
             self._story.name_the_aggregator()
             self.house.heartbeat.beat(self.clock())
             noon = len(starts) >> 1
             for index, start in enumerate(starts):
                 closure = market.gate_closure(start)
+                self._set_tariffs(operator, closure - HANDED_IN_SECONDS)
                 self.clock.set(closure - HANDED_IN_SECONDS)
                 self._keeper.keep(self.clock())
                 sold = self._story.sold if index == noon else None
                 if sold is not None:
                     self._residents[sold.name].append((index, self._story.sell(sold, self.clock())))
+                tree = self._tree(market.session(start))
                 for member in self._at_home(index):
-                    self._hand_in(clients[member.name], member, self._orders(member, index, start))
-                late = None if sold is None else self._try_late(by_aggregator, sold, self._orders(sold, index, start))
+                    self._hand_in(clients[member.name], member, self._orders(member, index, start, tree))
+                late = None
+                if sold is not None:
+                    late = self._try_late(by_aggregator, sold, self._orders(sold, index, start, tree))
                 self.clock.set(closure + 1)
                 if sold is not None and late is not None:
                     self._ask_contract(sold, *late)
@@ -197,6 +205,17 @@ class Demo:
         unfinished = self.house.store.unfinished()
         if unfinished:
             raise DemoFailed(f"{len(unfinished)} batches are not settled")
+
+    def _set_tariffs(self, operator: MeritClient, until: int) -> None:
+        """Send what the grid operator has to change up to an instant, each change in its time."""
+        while self._changes[self._sent :] and (change := self._changes[self._sent]).at <= until:
+            self.clock.set(max(self.clock(), change.at))
+            operator.set_terms(change.node, TermsChange(fee_micro_per_kwh=change.fee))
+            self._sent += 1
+
+    def _tree(self, session: SessionKey) -> Tree:
+        """Return the tree with the fees and limits that hold for a session."""
+        return self.house.desk.look(lambda market, _: market.rulebook.rules(session).tree)
 
     def _at_home(self, index: int) -> list[Member]:
         """Return who lives in each home in one delivery period."""
@@ -221,41 +240,40 @@ class Demo:
         self._late = LateOrder(home=home.name, by_exchange=by_exchange, by_contract=by_contract)
 
     def conclude(self) -> Day:
-        """Return the bills, the chain's totals, the audit's verdict, and what it says of an altered trade."""
+        """Return the bills, what the day came to, the audit's verdict, and what it says of altered books."""
         evidence = gather(self._data)
         verdict = judge(evidence, self.evm)
-        altered, caught = self._alter_one_trade(evidence)
-        periods = len(self._profiles.starts)
-        bills = []
-        for stays in self._residents.values():
-            ends = [since for since, _ in stays[1:]] + [periods]
-            bills += [self._bill(member, since, end) for (since, member), end in zip(stays, ends, strict=True)]
+        without = without_market(evidence.books, self._outside)
+        limits = cost_of_limits(evidence.books)
         return Day(
             registered=Registered(
                 certified=sum(len(member.assets) for member in self.founded.members),
                 aggregated=tuple(member.name for member in self._story.aggregated),
                 late=self._late,
             ),
-            bills=tuple(bills),
+            changes=tuple(self._changes[: self._sent]),
+            bills=tuple(self._bill(member, without) for stays in self._residents.values() for _, member in stays),
+            nodes=nodes_of_the_day(evidence.books, self._outside.account),
+            limits=limits,
+            sides=self._by_side(limits.money),
             chain=self._chain_totals(),
             verdict=verdict,
-            altered=altered,
-            caught=caught,
+            caught=self._caught(evidence),
         )
 
-    def _orders(self, member: Member, index: int, start: int) -> list[Order]:
-        """Return what the member's agents would order for one delivery period."""
-        parameters = self.founded.parameters
-        market, tree, outside = parameters.spot, parameters.tree, self._outside
+    def _orders(self, member: Member, index: int, start: int, tree: Tree) -> list[Order]:
+        """Return what the member's agents would order for one delivery period, under the fees that `tree` has."""
+        parameters, outside = self.founded.parameters, self._outside
+        market = parameters.spot
         capacity = Wh(self._community.utility.capacity_wh)
         orders = []
         for kind, asset in sorted(member.assets.items()):
             energy = capacity if asset.column is None else Wh(self._profiles.columns[asset.column][index])
             make = {"load": need, "pv": output, "sell": supply, "buy": take_up}[kind]
             alternative = (
-                self._alternative.seen_from_outside(outside, tree)
+                outside.alternative.seen_from_outside(outside.node, tree)
                 if asset.column is None
-                else self._alternative.seen_from(parameters.node_of(asset.identity), outside, tree)
+                else outside.alternative.seen_from(parameters.node_of(asset.identity), outside.node, tree)
             )
             if energy:
                 orders.append(make(asset.identity, energy, market, start, alternative, salt=index))
@@ -267,34 +285,21 @@ class Demo:
             if isinstance(answer, Refused):
                 raise DemoFailed(f"an order of {member.name} was refused: {answer}") from answer
 
-    def _bill(self, member: Member, begin: int, end: int) -> Bill:
-        """Return the bill of a member who lived there from one delivery period to before another."""
+    def _bill(self, member: Member, without: Mapping[int, Nano]) -> Bill:
         from settlement.statement import totals
 
-        lines = self.house.heartbeat.statements.lines(member.account, self._profiles.starts[0])
-        sums = totals(lines)
-        columns = {
-            kind: self._profiles.columns[asset.column][begin:end]
-            for kind, asset in member.assets.items()
-            if asset.column
-        }
-        drawn, fed_in = Wh(sum(columns.get("load", ()))), Wh(sum(columns.get("pv", ())))
+        sums = totals(self.house.heartbeat.statements.lines(member.account, self._profiles.starts[0]))
         parameters = self.founded.parameters
         node = parameters.node_of(next(iter(member.assets.values())).identity)
-        alternative = self._alternative.seen_from(node, self._outside, parameters.tree)
-        # Behind one connection own energy is used first, with or without a market.
-        periods = zip(columns.get("load", ()), columns.get("pv", (0,) * len(columns.get("load", ()))), strict=True)
-        own = Wh(sum(min(load, pv) for load, pv in periods))
         return Bill(
             name=member.name,
-            drawn=drawn,
-            fed_in=fed_in,
+            node=parameters.tree[node].name,
             own_use=sums.own_use,
             bought=sums.bought,
             sold=sums.sold,
             paid=sums.paid,
             earned=sums.earned,
-            without=alternative.bill(Wh(drawn - own), Wh(fed_in - own)),
+            without=None if member.account == self._outside.account else without.get(member.account, Nano(0)),
         )
 
     def _chain_totals(self) -> ChainTotals:
@@ -310,19 +315,27 @@ class Demo:
             blocks=self.evm.head().number + 1,
         )
 
-    def _alter_one_trade(self, evidence: Evidence) -> tuple[str, tuple[Finding, ...]]:
-        """Alter one trade by 1 Wh in a copy of the fullest book, and audit the copy; fails where nobody traded."""
-        book = max(evidence.books, key=lambda book: len(book.cleared.clearing.trades), default=None)
-        if book is None or not book.cleared.clearing.trades:
+    def _by_side(self, money: Mapping[int, Nano]) -> Mapping[str, Nano]:
+        """Return the money of accounts, summed up over homes, the utility, and the nodes of the tree."""
+        nodes = {node.fee_account for node in self.founded.parameters.tree.nodes}
+        sides = dict.fromkeys(("homes", "utility", "nodes"), Nano(0))
+        for account, nano in money.items():
+            side = "nodes" if account in nodes else "utility" if account == self._outside.account else "homes"
+            sides[side] = Nano(sides[side] + nano)
+        return sides
+
+    def _caught(self, evidence: Evidence) -> tuple[Caught, ...]:
+        """Alter books in a copy of the evidence and audit it once; fails where nobody traded."""
+        forgeries = {forgery.session: forgery for forgery in forged(evidence.books)}
+        if not forgeries:
             raise DemoFailed("nobody traded, so there is no trade to alter")
-        index = evidence.books.index(book)
-        clearing = book.cleared.clearing
-        trade = clearing.trades[0]
-        forged = replace(trade, energy=Wh(trade.energy + 1))
-        copy = replace(
-            book, cleared=replace(book.cleared, clearing=replace(clearing, trades=(forged, *clearing.trades[1:])))
-        )
-        books = [*evidence.books[:index], copy, *evidence.books[index + 1 :]]
+        books = [forgeries[book.key].book if book.key in forgeries else book for book in evidence.books]
         verdict = judge(replace(evidence, books=books), self.evm)
-        altered = f"session {book.key}: one trade of {trade.energy} Wh now says {forged.energy} Wh"
-        return altered, verdict.findings
+        return tuple(
+            Caught(
+                session=session,
+                told=forgery.told,
+                findings=tuple(finding for finding in verdict.findings if finding.session == session),
+            )
+            for session, forgery in forgeries.items()
+        )

@@ -6,7 +6,7 @@ in that file only; the chain knows numbers and addresses.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -24,7 +24,7 @@ from exchange.effects.durable_file import write_durably
 from exchange.parameters import LEAST_BATCH_GAS, MOST_BATCH_GAS, Parameters, from_document
 from exchange.units import MicroPerKwh, Wh
 from identity.address import Address, parse_address, to_text
-from identity.claim_data import pack_market
+from identity.claim_data import AssetKind, AssetProperties, EnergyType, pack_market
 from identity.claims import NO_DATA
 from identity.energy_roles import EnergyRole, role_nodes
 from identity.errors import IdentityRefused
@@ -48,6 +48,12 @@ MOST_MARKET_ID = 31
 
 CERTIFIED_SECONDS = 10 * 366 * 24 * 3600
 """How long the claims of the founding last, unless they are revoked."""
+
+
+NEED = "need"
+"""The asset of a node in whose name its operator procures balancing: a meter, which trades nothing else."""
+
+NEED_PROPERTIES = AssetProperties(AssetKind.METER, EnergyType.NONE, 0)
 
 
 class ExchangeFileUnusable(Exception):
@@ -183,7 +189,7 @@ def found(
     founding that was cut short goes on where it was. Raises `CommunityRefused` and `EvmError`.
     """
     terms = community.community
-    most = MOST_MARKET_ID - len(community.products)
+    most = MOST_MARKET_ID + 1 - len(community.markets())
     if terms.market_id > most:
         raise CommunityRefused(
             f"community.market_id is {terms.market_id}, and {most} is the most: the numbers of its sessions "
@@ -221,7 +227,7 @@ def found(
     registering = Registering(evm, deployment, preset, sent, deadline=expiry, gas=gas)
     for role, key in ((Role.OPERATOR, keys.operator), (Role.GUARDIAN, keys.guardian)):
         registering.tell(keys.admin, contract, settlement_contract.grant(role, address_of(key)))
-    several = len(community.nodes) + len(community.products)
+    several = len(community.nodes) + len(community.markets()) - 1
     _give_roles(registering, keys, label, 0 if several else terms.market_id, expiry)
     members: list[Member] = []
 
@@ -229,8 +235,27 @@ def found(
         receipt = registering.tell(keys.certifier, contract, settlement_contract.open_account(holder))
         return Member(name=name, holder=holder, account=told(receipt, AccountOpened).account, assets={})
 
-    # each node has an account for its fees
+    def found_asset(member: Member, kind: str, properties: AssetProperties, key: bytes, number: int) -> AssetPlace:
+        identity = registering.create_asset(key, keys.certifier, number=number)
+        registering.claim(
+            EnergyRole.ASSET,
+            identity,
+            label=label,
+            subject_key=key,
+            issuer_key=keys.certifier,
+            expiry=expiry,
+            data=properties.pack(),
+        )
+        receipt = registering.tell(keys.certifier, contract, settlement_contract.enrol(identity, member.account))
+        place = AssetPlace(identity=identity, number=told(receipt, AssetEnrolled).asset, column=None)
+        member.assets[kind] = place
+        return place
+
+    # each node has an account for its fees, and a meter in whose name its operator procures balancing
     members += [open_account(name, address_of(keys.grid_operator)) for name in community.numbers()]
+    if community.balancing.enable_balancing_market:
+        for already, member in enumerate(members):
+            found_asset(member, NEED, NEED_PROPERTIES, keys.grid_operator, already)
     parties: list[Utility | Home] = [community.utility, *community.homes]
     for party in parties:
         member = open_account(party.name, holders[party.name])
@@ -238,28 +263,18 @@ def found(
         if party.holder is not None:
             continue
         for already, (kind, (column, properties)) in enumerate(party.assets().items()):
-            identity = registering.create_asset(member_key(party.name), keys.certifier, number=already)
-            registering.claim(
-                EnergyRole.ASSET,
-                identity,
-                label=label,
-                subject_key=member_key(party.name),
-                issuer_key=keys.certifier,
-                expiry=expiry,
-                data=properties.pack(),
-            )
-            receipt = registering.tell(keys.certifier, contract, settlement_contract.enrol(identity, member.account))
-            number = told(receipt, AssetEnrolled).asset
-            member.assets[kind] = AssetPlace(identity=identity, number=number, column=column)
+            asset = found_asset(member, kind, properties, member_key(party.name), already)
+            member.assets[kind] = replace(asset, column=column)
     markets = community.markets()
     tree = community.tree(address_of(keys.grid_operator), {member.name: member.account for member in members})
     by_name = {member.name: member for member in members}
     utility = by_name[community.utility.name]
+    hung = {party.name: community.node_of(party) for party in parties} | community.numbers()
     places = sorted(
-        (asset.identity, community.node_of(party))
-        for party in parties
-        for asset in by_name[party.name].assets.values()
-        if community.node_of(party) != tree.root.number
+        (asset.identity, hung[member.name])
+        for member in members
+        for asset in member.assets.values()
+        if hung[member.name] != tree.root.number
     )
     # The utility's two sides are no home: what it sells is not its own energy to use.
     homes = sorted((asset.identity, f"{utility.name} {kind}") for kind, asset in utility.assets.items())
@@ -275,6 +290,7 @@ def found(
         least_energy=Wh(1),
         preferences=terms.preferences,
         forecast_caps=terms.forecast_caps,
+        balancing=community.balancing.settings(community.numbers()),
         matchers=tuple(sorted(parse_address(matcher) for matcher in terms.matchers)),
         batch_gas=batch_gas,
     )
@@ -379,6 +395,8 @@ def _deposits(
     """Yield, as recipient and input, what mints test euro and deposits them for every member."""
     cents = {home.name: home.deposit_cents for home in community.homes}
     cents[community.utility.name] = community.utility.deposit_cents
+    if community.balancing.enable_balancing_market:
+        cents |= dict.fromkeys(community.numbers(), community.balancing.deposit_cents)
     total = sum(cents.values()) * UNITS_PER_CENT
     yield deployment.token, escrow_token.mint(address_of(keys.admin), total)
     yield deployment.token, escrow_token.approve(Address(deployment.settlement), total)

@@ -90,7 +90,9 @@ class Heartbeat:
         A session is cleared once the chain was read beyond its gate closure: authority is judged as of that instant,
         by us and by the contract, and what was revoked in time must have been seen.
         """
-        self._desk.tick(now)  # orders are matched at ticks whether or not the chain answers
+        self._desk.clearings.close_for_matching(
+            now
+        )  # this and the ticks before it come whether or not the chain answers
         advance = self.read_chain()
         if self._catch_up is not None and self._waits_for_a_block(now):
             self._catch_up(now)

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.demo import prepare
+from app.example_communities import street_file
 from app.openapi import COMMITTED, Document, breaks, differences, text_of
-from app.street import street_file
 
 
 def current() -> Document:

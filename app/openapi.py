@@ -45,6 +45,13 @@ _AUTHORITY = (
     "mandate-of-earlier-owner",
     "ownership-ended",
 )
+_BALANCING = (
+    "rate-above-certified",
+    "not-a-balancing-agent",
+    "session-not-cleared",
+    "beyond-headroom",
+    "no-state-of-charge",
+)
 _ORDER = (
     *_AUTHORITY,
     "malformed-order",
@@ -54,13 +61,53 @@ _ORDER = (
     "gate-closed",
     "order-expired",
     "size-out-of-bounds",
+    "no-forecast",
+    "beyond-forecast",
     "preferences-unknown",
+    *_BALANCING,
     "own-crossing",
     "short-of-collateral",
     "order-cancelled",
     "not-the-sequencer",
 )
-_CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "not-the-sequencer", *_INPUT)
+_TERMS = (
+    "unknown-node",
+    "terms-out-of-turn",
+    "terms-out-of-bounds",
+    "bad-signature",
+    "not-the-grid-operator",
+    "not-the-sequencer",
+)
+_FORECAST = (
+    *_AUTHORITY,
+    "forecasts-not-taken",
+    "forecast-out-of-bounds",
+    "forecast-overtaken",
+    "not-the-sequencer",
+)
+_OFFER = ("no-balancing-here", "rate-not-exact")
+_CHARGE = (*_AUTHORITY, "malformed-order", "charge-out-of-bounds", "charge-overtaken", "not-the-sequencer")
+_METER = ("bad-signature", "unknown-asset", "asset-without-owner", "asset-not-certified", "unknown-meter-key")
+_READING = (
+    "malformed-reading",
+    "reading-off-grid",
+    "period-not-over",
+    "reading-too-late",
+    "reading-conflicts",
+    "reading-outdated",
+    "reading-implausible",
+)
+_CANCELLATION = (*_AUTHORITY, "unknown-order", "gate-closed", "order-filled", "not-the-sequencer", *_INPUT)
+_MATCHING = (
+    "unknown-session",
+    "no-matching-here",
+    "proposal-too-early",
+    "proposal-too-late",
+    "too-many-proposals",
+    "not-the-sequencer",
+    *_INPUT,
+    *_JOURNAL,
+)
 _SUBJECT = ("malformed-address", "malformed-did", "unknown-network", *_INPUT)
 _PROOF = ("session-not-cleared", "not-settled-yet", "book-unsound", *_INPUT)
 
@@ -75,8 +122,19 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/sessions": (*_PAGE, *_JOURNAL),
     "GET /v1/sessions/{session}": ("unknown-session", *_PARTLY, *_INPUT, *_JOURNAL, *_STORE),
     "GET /v1/sessions/{session}/book": ("unknown-session", "session-not-cleared", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/sessions/{session}/anonymous-book": (*_READ, *_MATCHING),
+    "POST /v1/sessions/{session}/proposals": ("not-a-matcher", "bad-signature", "malformed-order", *_MATCHING),
     "GET /v1/trades": ("unknown-session", *_READ, *_PAGE, *_JOURNAL),
     "GET /v1/trades/{leaf}": ("unknown-trade", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/balancing": _JOURNAL,
+    "POST /v1/balancing/offers": (*_ORDER, *_OFFER, *_INPUT, *_JOURNAL),
+    "POST /v1/balancing/offers/typed-data": ("malformed-order", *_OFFER, *_INPUT, *_JOURNAL),
+    "POST /v1/balancing/charges": (*_CHARGE, *_INPUT, *_JOURNAL),
+    "POST /v1/balancing/charges/typed-data": ("malformed-order", *_INPUT, *_JOURNAL),
+    "GET /v1/nodes": _JOURNAL,
+    "GET /v1/nodes/{number}/terms": ("unknown-node", *_INPUT, *_JOURNAL),
+    "POST /v1/nodes/{number}/terms": (*_TERMS, *_INPUT, *_JOURNAL),
+    "POST /v1/nodes/{number}/terms/typed-data": ("terms-out-of-bounds", *_INPUT, *_JOURNAL),
     "GET /v1/meta": _JOURNAL,
     "GET /v1/events": (*_READ, *_PAGE, *_JOURNAL),
     "GET /v1/health": (*_JOURNAL, *_STORE),
@@ -87,6 +145,14 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/accounts": ("malformed-address", *_READ, *_INPUT),
     "GET /v1/accounts/{number}": ("unknown-account", *_READ, *_INPUT, *_JOURNAL),
     "GET /v1/accounts/{number}/statement": ("unknown-account", *_READ, *_PAGE, *_JOURNAL),
+    "POST /v1/readings": (*_METER, *_READING, *_INPUT, *_STORE),
+    "POST /v1/readings/batch": (*_INPUT, *_STORE),
+    "GET /v1/assets/{asset}/readings": ("no-such-asset", *_READ, *_SUBJECT, *_STORE),
+    "GET /v1/assets/{asset}/deviations": ("no-such-asset", *_READ, *_SUBJECT, *_STORE),
+    "GET /v1/imbalance/rules": (),
+    "GET /v1/imbalance/prices": (*_INPUT, *_STORE),
+    "GET /v1/imbalance/runs": (*_INPUT, *_STORE),
+    "GET /v1/imbalance/runs/{number}": ("unknown-run", *_READ, *_INPUT, *_STORE),
     "POST /v1/sign-in/challenge": ("malformed-address", "access-store-broken", *_INPUT),
     "POST /v1/sign-in": ("malformed-sign-in", "sign-in-refused", "bad-signature", "access-store-broken", *_INPUT),
     "GET /v1/sign-in": _SIGNED_IN,
@@ -101,6 +167,11 @@ ANSWERS: Mapping[str, Sequence[str]] = {
     "GET /v1/reads": (*_READ, *_INPUT),
     "GET /v1/assets": ("malformed-address", *_INPUT),
     "GET /v1/assets/{asset}": ("no-such-asset", *_SUBJECT),
+    "GET /v1/assets/{asset}/positions": ("no-such-asset", "malformed-address", *_READ, *_INPUT, *_JOURNAL),
+    "GET /v1/assets/{asset}/forecasts": ("no-such-asset", "malformed-address", *_READ, *_INPUT, *_JOURNAL),
+    "POST /v1/forecasts": (*_FORECAST, *_INPUT, *_JOURNAL),
+    "POST /v1/forecasts/batch": ("not-the-sequencer", *_INPUT, *_JOURNAL),
+    "POST /v1/forecasts/typed-data": (*_INPUT, *_JOURNAL),
     "GET /v1/roles": _INPUT,
     "GET /v1/roles/{name}": ("unknown-role", "malformed-name", *_INPUT),
     "GET /v1/delegations": ("no-such-asset", *_SUBJECT),

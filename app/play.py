@@ -11,14 +11,14 @@ from exchange.agents import Alternative, supply, take_up
 from exchange.effects.desk import Desk
 from exchange.order import SignedOrder
 from exchange.units import MicroPerKwh, Wh
-from identity.signature import sign
+from identity.signature import address_of, sign
 
 
 def write_member_keys(folder: Path, founded: Founded) -> None:
     """Write the key of every made-up member to its own file, for `examples/place_order.py` and the like."""
     folder.mkdir(exist_ok=True)
     for member in founded.members:
-        if member.assets:
+        if member.assets and member.holder == address_of(member_key(member.name)):
             path = folder / f"{member.name}.key"
             path.touch(mode=0o600)
             path.write_text("0x" + member_key(member.name).hex() + "\n")
@@ -45,17 +45,22 @@ class StandingUtility:
     def trade(self, now: int) -> None:
         """Hand in what is missing at `now`; what was handed in before stays as it is."""
         parameters = self._founded.parameters
-        market, separator = parameters.spot, parameters.domain.separator()
-        opened = set(market.open_deliveries(now))
+        terms, separator = parameters.spot, parameters.domain.separator()
+        opened = set(terms.open_deliveries(now))
         member, key = self._founded.member(self._utility.name), member_key(self._utility.name)
-        alternative = Alternative(
+        outside = Alternative(
             sell=MicroPerKwh(self._utility.sell_micro_per_kwh), buy=MicroPerKwh(self._utility.buy_micro_per_kwh)
-        ).seen_from_outside(parameters.node_of(member.assets["sell"].identity), parameters.tree)
-        capacity = Wh(self._utility.capacity_wh)
-        for start in sorted(opened - self._offered):
+        )
+        node, capacity = parameters.node_of(member.assets["sell"].identity), Wh(self._utility.capacity_wh)
+        missing = sorted(opened - self._offered)
+        trees = self._desk.look(
+            lambda market, _: [market.rulebook.rules(terms.session(start)).tree for start in missing]
+        )
+        for start, tree in zip(missing, trees, strict=True):
+            alternative = outside.seen_from_outside(node, tree)
             orders = [
-                supply(member.assets["sell"].identity, capacity, market, start, alternative, salt=0),
-                take_up(member.assets["buy"].identity, capacity, market, start, alternative, salt=0),
+                supply(member.assets["sell"].identity, capacity, terms, start, alternative, salt=0),
+                take_up(member.assets["buy"].identity, capacity, terms, start, alternative, salt=0),
             ]
             self._desk.submit([SignedOrder(order, sign(order.digest(separator), key)) for order in orders])
         self._offered = opened

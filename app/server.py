@@ -49,6 +49,7 @@ from identity.resolution import Registry as DidRegistry
 from identity.siwe import Here
 from identity.typed_data import Domain
 from identity.verification import Registries, StatusSource
+from settlement.effects.meter_routes import metering_router
 from settlement.effects.routes import settlement_document, settlement_router
 
 _DESCRIPTION = """
@@ -164,6 +165,9 @@ def create_app(
             judge_order=partial(judge_order, desk, reads),
             link=house.preset.link,
         )
+    )
+    app.include_router(
+        metering_router(house.meters, reads=reads, problem_of=told, chain_id=house.founded.deployment.chain_id)
     )
     _show_identity(app, house, status)
     feed = Feed(house.journal, Sources(session_of, accepted_of, settlement_of))

@@ -1,4 +1,4 @@
-"""Storage by URL: where journal, store and grants lie, and the one place that knows which database is behind a URL.
+"""Storage by URL: where journal, store, grants and readings lie; the one place that knows which database it is.
 
 `sqlite:///folder` holds them in files of a folder, for one process; without a URL that is the exchange's own folder.
 `postgresql+pg8000://user@host/database` holds all in one database, for many processes.
@@ -14,6 +14,7 @@ from exchange.effects.entries import Damage
 from exchange.effects.journal import Journal, SqliteJournal, check_journal, read_bodies
 from identity.effects.access_store import AccessStore
 from identity.effects.versioned import StorageUrlRefused
+from settlement.effects.meter_store import MeterStore
 from settlement.effects.sql_store import SqlStore
 from settlement.effects.sqlite_store import SqliteStore
 
@@ -21,6 +22,7 @@ JOURNAL_FILE = "journal.db"
 STORE_FILE = "settlement.db"
 ACCESS_FILE = "access.db"
 ARCHIVE_FILE = "archive.db"
+METERS_FILE = "meters.db"
 
 _SQLITE = "sqlite:///"
 
@@ -47,6 +49,11 @@ class Storage:
         """The file of grants, sessions and the record of reads, where it is one."""
         return None if self.folder is None else self.folder / ACCESS_FILE
 
+    @property
+    def meters(self) -> Path | None:
+        """The file of readings and imbalance runs, where it is one."""
+        return None if self.folder is None else self.folder / METERS_FILE
+
     def open_journal(self) -> Journal:
         """Open the journal; where it is shared, this process follows until it takes over. Raises `JournalBroken`."""
         if self.url is not None:
@@ -69,6 +76,13 @@ class Storage:
             return AccessStore(self.url)
         assert self.access is not None
         return AccessStore(f"sqlite:///{self.access}")
+
+    def open_meters(self) -> MeterStore:
+        """Open the store of readings and imbalance runs. Raises `StoreTooNew` and `StoreBroken`."""
+        if self.url is not None:
+            return MeterStore(self.url)
+        assert self.meters is not None
+        return MeterStore(f"sqlite:///{self.meters}")
 
     def open_archive(self) -> Archive:
         """Open the archive of settled sessions. Raises `ArchiveBroken`."""

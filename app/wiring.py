@@ -10,6 +10,7 @@ from typing import Self
 from app.clock import Clock
 from app.founding import Founded, Keys
 from app.heartbeat import Heartbeat
+from app.imbalance import read_imbalance_rules
 from app.keeper import Keeper
 from app.standing import ChainStanding
 from app.storage import JOURNAL_FILE, STORE_FILE, Storage
@@ -31,9 +32,11 @@ from identity.energy_roles import role_nodes
 from identity.names import community_label
 from identity.registry import Registry
 from settlement.effects.indexer import Indexer
+from settlement.effects.meter_desk import MeterDesk
 from settlement.effects.settlement_contract import SettlementContract
 from settlement.effects.store import Store
 from settlement.effects.submitter import ChainSettings, Submitter
+from settlement.metering import Registries
 
 _QUIET_SECONDS = 3
 """How long a chain that mines on demand is silent before it is sent something."""
@@ -71,6 +74,11 @@ class Places:
         return self.folder / "chains.toml"
 
     @property
+    def imbalance(self) -> Path:
+        """The community's rules of metering and imbalance, where it has any."""
+        return self.folder / "imbalance.toml"
+
+    @property
     def chain(self) -> Path:
         """The recording of a chain in this process, block by block."""
         return self.folder / "chain.jsonl"
@@ -91,6 +99,7 @@ class House:
     desk: Desk
     heartbeat: Heartbeat
     reads: JudgedReads
+    meters: MeterDesk
     _closing: ExitStack
 
     def close(self) -> None:
@@ -221,6 +230,15 @@ def build(
             clock,
         )
         stack.callback(reads.close)
+        meter_store = storage.open_meters()
+        stack.callback(meter_store.close)
+        meters = MeterDesk(
+            meter_store,
+            lambda: Registries(authority=registry().authority, asset_role=registry().roles.asset),
+            read_imbalance_rules(places.imbalance, founded.parameters),
+            founded.parameters.domain.separator(),
+            clock,
+        )
         return House(
             founded=founded,
             preset=preset,
@@ -233,6 +251,7 @@ def build(
             desk=desk,
             heartbeat=Heartbeat(desk, store, indexer, submitter, _catch_up(evm, submitter, preset)),
             reads=reads,
+            meters=meters,
             _closing=stack.pop_all(),
         )
 

@@ -10,7 +10,9 @@ import argparse
 
 from bench.measure import in_turns, load_line
 from exchange.delivery import Product, SessionKey
+from exchange.fee_row import FeeRow
 from exchange.trade import Trade
+from exchange.tree import FeeShare
 from exchange.units import MicroPerKwh, Wh
 from identity.hashing import keccak
 from settlement.merkle import Tree
@@ -19,6 +21,7 @@ from settlement.merkle import Tree
 def trades(count: int) -> list[Trade]:
     """Return trades between made-up orders."""
     session = SessionKey(1, Product.SPOT, 1_800_000_000)
+    fees = FeeRow((FeeShare(session.market, MicroPerKwh(5_000)),), top=session.market)
     return [
         Trade(
             session=session,
@@ -26,7 +29,7 @@ def trades(count: int) -> list[Trade]:
             offer=keccak(b"offer %d" % number),
             energy=Wh(1 + number % 5_000),
             rate=MicroPerKwh(150_000),
-            fee_rate=MicroPerKwh(5_000),
+            fees=fees,
         )
         for number in range(count)
     ]

@@ -11,6 +11,8 @@ compared per order, and must trade the same.
 
 import random
 
+import numpy as np
+
 from app.collector import spare_the_book
 from bench.measure import in_turns, load_line
 from exchange.delivery import Mechanism
@@ -19,7 +21,7 @@ from exchange.preferences import Alternative, Preferences
 from exchange.tree import Fee, Node, Tree
 from exchange.units import MicroPerKwh, Wh
 from exchange.walk import walk
-from exchange.walk_order import WalkOrder
+from exchange.walk_order import WalkSide
 from identity.address import Address
 from identity.claim_data import EnergyType
 
@@ -33,7 +35,7 @@ _SOLD = (EnergyType.PV, EnergyType.PV, EnergyType.PV, EnergyType.WIND, EnergyTyp
 _MECHANISMS = (Mechanism.PAY_AS_OFFER, Mechanism.PAY_AS_BID, Mechanism.PAY_AS_CLEAR)
 _NOBODY = Address(bytes(20))
 
-Book = tuple[list[WalkOrder], list[WalkOrder], Tree]
+Book = tuple[WalkSide, WalkSide, Tree]
 
 
 def one_node() -> Tree:
@@ -87,49 +89,58 @@ def book(orders: int, communities: int, seed: int = 1) -> Book:
         anything = Alternative.of(limit=MicroPerKwh(draw.randrange(100_000, 200_000, 100)))
         return Preferences((friends, green, anything)[draw.randint(0, 1) :])
 
-    def side(which: Side) -> list[WalkOrder]:
-        listed = []
+    def side(which: Side) -> WalkSide:
+        rows, preferences = [], {}
         for place in range(count):
             named = None
             if which is Side.BID:
                 named = wishes(place)
             elif draw.random() < 0.05:
                 named = Preferences((Alternative.of(partners=partners(place)),))
-            listed.append(
-                WalkOrder(
-                    node=leaves[place % len(leaves)],
-                    side=which,
-                    rate=MicroPerKwh(draw.randrange(0, 240_000, 100)),
-                    energy=Wh(draw.randint(1, 5_000)),
-                    account=place + count * which,
-                    holder=people[place],
-                    asset=people[place],
-                    energy_type=draw.choice(_SOLD) if which is Side.OFFER else EnergyType.NONE,
-                    preferences=named,
-                )
-            )
-        return listed
+            rate, energy = draw.randrange(0, 240_000, 100), draw.randint(1, 5_000)
+            sold = draw.choice(_SOLD) if which is Side.OFFER else EnergyType.NONE
+            rows.append((leaves[place % len(leaves)], rate, energy, place + count * which, sold))
+            if named is not None:
+                preferences[place] = named
+        node, rates, energies, account, energy_type = np.array(rows, dtype=np.int64).T.copy()
+        return WalkSide(
+            node=node,
+            rate=rates,
+            energy=energies,
+            account=account,
+            energy_type=energy_type,
+            holder=people,
+            asset=people,
+            preferences=preferences,
+        )
 
     return side(Side.BID), side(Side.OFFER), tree
 
 
-def double_loop(bids: list[WalkOrder], offers: list[WalkOrder], fee: int) -> int:
+def double_loop(bids: WalkSide, offers: WalkSide, fee: int) -> int:
     """Clear one node, pay-as-bid, each alternative looking at each offer; return what the sellers get."""
     turns = []
-    for place, bid in enumerate(bids):
-        rank = bid.rate
-        for number, wish in enumerate(bid.preferences.alternatives if bid.preferences else (Alternative(),)):
-            rate = bid.rate if wish.limit is None else min(bid.rate, wish.limit)
+    for place, limit in enumerate(bids.rate.tolist()):
+        rank = limit
+        asked = bids.preferences.get(place, Preferences((Alternative(),)))
+        for number, wish in enumerate(asked.alternatives):
+            rate = limit if wish.limit is None else min(limit, wish.limit)
             rank = min(rank, rate)
             turns.append((-rank, place, number, rate, wish))
-    wanted, left, value = [bid.energy for bid in bids], [offer.energy for offer in offers], 0
-    cheapest_first = sorted(range(len(offers)), key=lambda place: offers[place].rate)
+    wanted, left, value = bids.energy.tolist(), offers.energy.tolist(), 0
+    asks, sold, sellers, buyers = (
+        column.tolist() for column in (offers.rate, offers.energy_type, offers.account, bids.account)
+    )
+    cheapest_first = sorted(range(len(offers)), key=asks.__getitem__)
     for _, place, _, rate, wish in sorted(turns, key=lambda turn: turn[:3]):
-        bid, most = bids[place], wish.most_energy
+        most = wish.most_energy
         for at in cheapest_first:
-            offer = offers[at]
             energy = min(wanted[place], left[at]) if most is None else min(wanted[place], left[at], most)
-            if energy and offer.rate <= rate - fee and offer.account != bid.account and accept(bid, wish, offer):
+            if not energy or asks[at] > rate - fee or sellers[at] == buyers[place]:
+                continue
+            if wish.energy_types and sold[at] not in wish.energy_types:
+                continue
+            if accept(bids, place, wish, offers, at):
                 wanted[place] -= energy
                 left[at] -= energy
                 most = None if most is None else most - energy
@@ -137,13 +148,12 @@ def double_loop(bids: list[WalkOrder], offers: list[WalkOrder], fee: int) -> int
     return value
 
 
-def accept(bid: WalkOrder, wish: Alternative, offer: WalkOrder) -> bool:
-    """Whether both sides take each other, whatever the rate."""
-    if wish.energy_types and offer.energy_type not in wish.energy_types:
+def accept(bids: WalkSide, bid: int, wish: Alternative, offers: WalkSide, offer: int) -> bool:
+    """Whether both sides are among the partners of the other."""
+    if wish.partners and not {offers.asset[offer], offers.holder[offer]} & {*wish.partners}:
         return False
-    if wish.partners and not {offer.asset, offer.holder} & {*wish.partners}:
-        return False
-    return offer.preferences is None or bool({bid.asset, bid.holder} & {*offer.preferences.alternatives[0].partners})
+    named = offers.preferences.get(offer)
+    return named is None or bool({bids.asset[bid], bids.holder[bid]} & {*named.alternatives[0].partners})
 
 
 def speed_at(communities: int, loop_speed: float) -> None:

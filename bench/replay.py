@@ -50,8 +50,9 @@ def chain_of(town: Town, books: list[Book]) -> ChainView:
     facts: list[Fact] = [
         MarketOpened(
             market=1,
-            fee_account=town.terms.fee_account,
-            fee_cap=town.terms.fee,
+            tree=town.tree.root.number,
+            fee_account=town.tree.root.fee_account,
+            fee_cap=town.tree.root.fee_cap,
             period=town.terms.period,
             lead=town.terms.lead,
             window=town.terms.window,

@@ -15,7 +15,7 @@ from bench.measure import cpu_seconds, load_line
 from bench.town import FIRST_START, PERIOD, Clock, Town
 from exchange.clear import clear
 from exchange.effects.journal import SqliteJournal
-from exchange.market import resting_order
+from exchange.session_clearing import resting_order
 from settlement.batch import seal
 from settlement.calldata import settle_calldata
 
@@ -45,7 +45,7 @@ def main() -> None:
         keys = [town.terms.session(FIRST_START + session * PERIOD) for session in range(asked.sessions)]
         resting = [[resting_order(order, town.parameters) for order in desk.book(key).orders] for key in keys]
         base = cpu_seconds(
-            lambda: [clear(orders, session=key, fee=town.terms.fee) for key, orders in zip(keys, resting, strict=True)]
+            lambda: [clear(orders, session=key, tree=town.tree) for key, orders in zip(keys, resting, strict=True)]
         )
         journal.close()
     print(

@@ -18,6 +18,7 @@ from exchange.events import Event
 from exchange.market import Market
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import Parameters
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.energy_roles import RULES, EnergyRole, definition, role_node
@@ -97,19 +98,18 @@ class Town:
             self.registry.apply(fact)
         self.terms = Terms(
             number=1,
-            node="town",
             period=PERIOD,
             opening=366 * 86_400,
             lead=300,
             window=86_400,
-            fee=MicroPerKwh(5_000),
-            fee_account=1,
         )
+        self.tree = Tree.of_one(self.terms.number, name="town", fee=5_000)
         self.parameters = Parameters(
             community="bench",
             currency="EUR",
             domain=Domain(31_337, Address(bytes(19) + b"\1")),
-            market=self.terms,
+            markets=(self.terms,),
+            tree=self.tree,
             receipts=Signer(self.operator).address,
         )
         self.separator = self.parameters.domain.separator()

@@ -2,16 +2,17 @@
 
     python -m examples.compare_mechanisms
 
-Two books: the worked example of docs/clearing.md, and the summer day of the street that `merit demo` plays, where every
+Two books: the worked example of docs/clearing.md, and the summer day of the street in examples/street.toml, where every
 home states what energy is worth to it. Each is cleared at one node, and with its members in two communities under a
-feeder, which take fees of their own and let only so much out. Prints the tables of docs/mechanisms.md. It clears and adds up, without a chain.
+feeder, which take fees of their own and let only so much out. Prints the tables of docs/mechanisms.md. It clears and
+adds up, without a chain.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.community import Community, Profiles, read_community, read_profiles
-from app.street import street_file
+from app.example_communities import street_file
 from exchange.agents import Alternative, need, output, supply, take_up
 from exchange.clear import clear
 from exchange.delivery import Market, Mechanism
@@ -68,7 +69,7 @@ class Outcome:
     rent: int = 0
     bills: dict[int, int] = field(default_factory=dict)
 
-    def add(self, market: Market, tree: Tree, book: Sequence[Resting]) -> None:
+    def add(self, tree: Tree, book: Sequence[Resting]) -> None:
         """Clear one session and add what came of it.
 
         Welfare is what the buyers would have paid at most, less what the sellers would have taken at least and less the
@@ -141,13 +142,12 @@ def worked(mechanism: Mechanism, tree: Tree) -> tuple[Outcome, dict[str, int]]:
             valid_until=START,
             salt=0,
         )
+        node = NORTH if name in "BF" else SOUTH
         if len(tree.nodes) == 1 or account == accounts["utility"]:
             node = ROOT
-        else:
-            node = NORTH if name in "BF" else SOUTH
         book.append(standing(order, sequence, account, "", node))
     outcome = Outcome(mechanism, accounts["utility"])
-    outcome.add(market, tree, book)
+    outcome.add(tree, book)
     return outcome, accounts
 
 
@@ -187,7 +187,7 @@ def street(mechanism: Mechanism, tree: Tree) -> tuple[Outcome, dict[str, int]]:
     accounts = {utility.name: 1} | {home.name: account for account, home in enumerate(community.homes, 2)}
     outcome = Outcome(mechanism, accounts[utility.name])
     for index in range(len(profiles.starts)):
-        outcome.add(market, tree, of_the_street(community, profiles, tree, market, index))
+        outcome.add(tree, of_the_street(community, profiles, tree, market, index))
     return outcome, accounts
 
 

@@ -6,20 +6,26 @@
      4  not-a-delivery-start    no delivery period begins then
      5  unknown-asset, asset-without-owner, asset-not-enrolled, asset-sold, asset-not-certified, asset-not-current,
         not-a-balancing-provider, orders-voided, not-authorised (or, by the reason, mandate-ended,
-        mandate-of-earlier-owner, ownership-ended)
+        mandate-of-earlier-owner, ownership-ended); in balancing rate-above-certified, not-a-balancing-agent
      6  gate-not-open, gate-closed
      7  order-expired           ends before the gate closes
      8  size-out-of-bounds      energy, then limit
      9  preferences-unknown, preferences-differ, malformed-order (preferences that no order of its side can have)
     10  order-cancelled         this very order was taken back before
-    11  own-crossing            the account could trade with itself
-    12  short-of-collateral     free credit does not cover the worst case
+    11  no-forecast, beyond-forecast
+                                the asset would have more on order and matched than was forecast of it, where the
+                                community holds its members to that
+        beyond-headroom, no-state-of-charge (or session-not-cleared: what it has traded for that time is not known)
+                                the asset cannot do what it offers in balancing beside what it has traded and offered
+    12  own-crossing            the account could trade with itself
+    13  short-of-collateral     free credit does not cover the worst case
 
 An order that is already held is not refused: it is answered as it was the first time.
-Steps 3 to 9 look at the order alone and stand here; 10 to 12 need the session and stand in `market.py`.
+Steps 3 to 9 look at the order alone and stand here; 10 to 13 need what else there is and stand in `market.py`.
 """
 
-from exchange.delivery import Market
+from exchange.balancing_admission import check_balancing
+from exchange.delivery import BALANCING, Market
 from exchange.errors import (
     GateClosed,
     GateNotOpen,
@@ -35,9 +41,6 @@ from exchange.parameters import Parameters
 from exchange.preferences import check_fit
 from identity.address import Address
 from identity.registry import Registry, Standing
-
-BALANCING = frozenset({3, 4})
-"""The products in which who offers must be a balancing provider: balancing up and down."""
 
 
 def admit(signed: SignedOrder, signer: Address, parameters: Parameters, registry: Registry, now: int) -> Standing:
@@ -59,14 +62,19 @@ def judge(
 
     `number` is the enrolment under which the order was taken, if it was.
     """
-    return registry.judge(
+    closure = parameters.market_of(order.market).gate_closure(order.delivery_start)
+    balancing = order.product in BALANCING
+    standing = registry.judge(
         order.asset,
         signer,
         order.epoch,
-        parameters.market_of(order.market).gate_closure(order.delivery_start),
-        balancing=order.product in BALANCING and order.side is Side.OFFER,
+        closure,
+        balancing=balancing and order.side is Side.OFFER,
         number=number,
     )
+    if balancing:
+        check_balancing(order, standing, parameters, registry, closure)
+    return standing
 
 
 def check_market(order: Order, parameters: Parameters) -> None:

@@ -7,23 +7,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from exchange.anonymous import NO_BLIND
 from exchange.delivery import Market, SessionKey
-from exchange.documents import event_from_document, event_to_document
+from exchange.documents import event_from_document, event_to_document, hexed
 from exchange.errors import OrderMalformed, SessionNotCleared
 from exchange.events import (
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
+    ProposalTaken,
     SessionCleared,
     TickCleared,
 )
+from exchange.fields import raw_bytes
 from exchange.held_session import Session
 from exchange.parameters import Parameters
 from exchange.rulebook import Rulebook
 from exchange.terms import under
 
-Kind = TypeVar("Kind", NodeTermsSet, OrderAccepted, OrderCancelled, TickCleared)
+Kind = TypeVar("Kind", NodeTermsSet, OrderAccepted, OrderCancelled, TickCleared, ProposalTaken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,8 @@ class Book:
 
     `parameters` are those of the founding, `changes` all that were made of them before the session's gate opened, in
     their order; `rules` are what they make. `ticks` are the clearings while the gate was open, in order; `cleared`
-    is what they and the last one came to. Raises `ValueError` where they make none.
+    is what they and the last one came to. `proposals` are what matchers
+    proposed, whose rows are named by `blind`. Raises `ValueError` where they make none.
     """
 
     key: SessionKey
@@ -42,6 +47,8 @@ class Book:
     cleared: SessionCleared
     changes: tuple[NodeTermsSet, ...] = ()
     ticks: tuple[TickCleared, ...] = ()
+    blind: bytes = NO_BLIND
+    proposals: tuple[ProposalTaken, ...] = ()
     rules: Parameters = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +65,11 @@ class Book:
     def market(self) -> Market:
         """The product that was traded."""
         return self.rules.market_of(self.key.market)
+
+    @property
+    def forecasts(self) -> tuple[ForecastSet, ...]:
+        """The forecasts that its orders were held to, in the order they were taken."""
+        return self.cleared.forecasts
 
     @property
     def gate_opening(self) -> int:
@@ -78,6 +90,8 @@ class Book:
             "orders": [event_to_document(order) for order in self.orders],
             "cancellations": [event_to_document(cancellation) for cancellation in self.cancellations],
             "ticks": [event_to_document(tick) for tick in self.ticks],
+            "blind": hexed(self.blind),
+            "proposals": [event_to_document(proposal) for proposal in self.proposals],
             "cleared": event_to_document(self.cleared),
         }
 
@@ -95,6 +109,8 @@ def book_of(session: Session, rulebook: Rulebook) -> Book:
         orders=tuple(session.orders.values()),
         cancellations=tuple(session.cancelled.values()),
         ticks=session.ticks,
+        blind=session.blind,
+        proposals=session.proposals,
         cleared=session.cleared,
     )
 
@@ -108,10 +124,13 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
         "orders",
         "cancellations",
         "ticks",
+        "blind",
+        "proposals",
         "cleared",
     }:
         raise OrderMalformed(
-            "a book has session, parameters, changes, orders, cancellations, ticks and cleared, and nothing else"
+            "a book has session, parameters, changes, orders, cancellations, ticks, blind, proposals and cleared, "
+            "and nothing else"
         )
     rules = event_from_document({"event": "parameters-set", "parameters": document["parameters"], "at": 0})
     cleared = event_from_document(document["cleared"])
@@ -120,8 +139,9 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
     if cleared.session.number != document["session"]:
         raise OrderMalformed("the clearing is of another session than the book")
     ticks = tuple(_events(document["ticks"], TickCleared))
-    if any(tick.session != cleared.session for tick in ticks):
-        raise OrderMalformed("a tick is of another session than the book")
+    proposals = tuple(_events(document["proposals"], ProposalTaken))
+    if {*(tick.session for tick in ticks), *(taken.session for taken in proposals)} - {cleared.session}:
+        raise OrderMalformed("a tick or a proposal is of another session than the book")
     try:
         return Book(
             key=cleared.session,
@@ -130,6 +150,8 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
             orders=tuple(_events(document["orders"], OrderAccepted)),
             cancellations=tuple(_events(document["cancellations"], OrderCancelled)),
             ticks=ticks,
+            blind=raw_bytes(document["blind"], 32, "blind"),
+            proposals=proposals,
             cleared=cleared,
         )
     except ValueError as error:
@@ -138,7 +160,7 @@ def book_from_document(document: Mapping[str, Any]) -> Book:
 
 def _events(documents: object, kind: type[Kind]) -> Iterator[Kind]:
     if not isinstance(documents, list):
-        raise OrderMalformed("changes, orders, cancellations and ticks are lists")
+        raise OrderMalformed("changes, orders, cancellations, ticks and proposals are lists")
     for document in documents:
         event = event_from_document(document)
         if not isinstance(event, kind):

@@ -1,21 +1,22 @@
 """Clearing one session: own energy first, then the tree by its mechanism. Same orders, same bytes in any order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from exchange.clearing import Clearing, Held, NodeResult
+from exchange.balancing_tree import as_it_flows, reserve_tree
+from exchange.clearing import Clearing, Held, NodeResult, OwnUse
 from exchange.congestion import rents
-from exchange.delivery import Mechanism, SessionKey
+from exchange.delivery import BALANCING, Mechanism, SessionKey
 from exchange.fee_row import FeeRow
 from exchange.found import Found, find
 from exchange.order import Side
-from exchange.own_energy import own_use
+from exchange.own_energy import own_use, untouched
 from exchange.resting import Resting
 from exchange.trade import Trade
 from exchange.tree import FeeShare, Tree
 from exchange.units import MicroPerKwh, Wh
 
-__all__ = ["Resting", "clear"]
+__all__ = ["Resting", "ToTrade", "clear", "to_trade"]
 
 
 def clear(
@@ -30,16 +31,13 @@ def clear(
     `mechanism` is that of nodes that name no other. No account trades with itself: admission refuses own orders that
     cross at different homes, and should any stand here all the same, the later one lapses. Every order is for this
     session, hangs on a node of the tree and stands here once; anything else is a bug of the caller.
+
+    In a balancing session own energy is none: nobody's own offer serves its own need (`exchange/balancing_tree.py`).
     """
-    orders = sorted(entries, key=lambda resting: resting.arrival)
-    assert all(resting.order.session == session for resting in orders), "every order is for this session"
-    uses, left = own_use(orders)
-    assert len(left) == len(orders), "every order stands in the book once"
-    lapsed = _crossing_their_own([resting for resting in orders if left[resting.digest]], tree)
-    book = [resting for resting in orders if left[resting.digest] and resting.digest not in lapsed]
-    bids = [resting for resting in book if resting.order.side is Side.BID]
-    offers = [resting for resting in book if resting.order.side is Side.OFFER]
-    found = find(bids, offers, left, tree, mechanism)
+    tree = reserve_tree(tree, session.product)
+    book = to_trade(entries, session=session, tree=tree)
+    bids, offers = book.bids, book.offers
+    found = find(bids, offers, book.left, tree, mechanism)
     rows = _Rows(tree, found.prices if mechanism is Mechanism.NETWORK else None)
     trades = together(
         Trade(
@@ -59,9 +57,9 @@ def clear(
         low=low,
         high=high,
         trades=tuple(sorted(trades, key=Trade.leaf)),
-        own_uses=tuple(uses),
-        lapsed=tuple(sorted(lapsed)),
-        nodes=_nodes(found, bids, offers, tree),
+        own_uses=book.own_uses,
+        lapsed=book.lapsed,
+        nodes=as_it_flows(_nodes(found, bids, offers, tree), session.product),
         held=tuple(
             sorted(
                 (
@@ -71,6 +69,34 @@ def clear(
                 key=lambda held: (held.order, held.node),
             )
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ToTrade:
+    """What is to be traded once own energy is allocated: the orders of each side, and what is left of each (Wh)."""
+
+    bids: Sequence[Resting]
+    offers: Sequence[Resting]
+    left: Mapping[bytes, Wh]
+    own_uses: tuple[OwnUse, ...]
+    lapsed: tuple[bytes, ...]
+
+
+def to_trade(entries: Iterable[Resting], *, session: SessionKey, tree: Tree) -> ToTrade:
+    """Allocate own energy and let those lapse that cross an earlier order of their account; in the order they came."""
+    orders = sorted(entries, key=lambda resting: resting.arrival)
+    assert all(resting.order.session == session for resting in orders), "every order is for this session"
+    uses, left = untouched(orders) if session.product in BALANCING else own_use(orders)
+    assert len(left) == len(orders), "every order stands in the book once"
+    lapsed = _crossing_their_own([resting for resting in orders if left[resting.digest]], tree)
+    book = [resting for resting in orders if left[resting.digest] and resting.digest not in lapsed]
+    return ToTrade(
+        bids=[resting for resting in book if resting.order.side is Side.BID],
+        offers=[resting for resting in book if resting.order.side is Side.OFFER],
+        left=left,
+        own_uses=tuple(uses),
+        lapsed=tuple(sorted(lapsed)),
     )
 
 

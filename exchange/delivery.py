@@ -15,8 +15,14 @@ class Product(IntEnum):
 
     SPOT = 1
     FORWARD = 2
+    BALANCING_UP = 3
+    BALANCING_DOWN = 4
 
     __hash__ = int.__hash__  # an enumeration's own is slow, and sessions are looked up all the time
+
+
+BALANCING = frozenset({Product.BALANCING_UP, Product.BALANCING_DOWN})
+"""The products of the balancing market. Up: generate, discharge, shed load. Down: consume, charge, curtail."""
 
 
 class Mechanism(IntEnum):
@@ -100,6 +106,8 @@ class Market:
             raise ValueError("a market of one rate is cleared once, at gate closure")
         if not 0 <= self.matching < self.window:
             raise ValueError("a proposal comes while its session may still be settled")
+        if self.product in BALANCING and (self.mechanism is not Mechanism.PAY_AS_OFFER or self.tick or self.matching):
+            raise ValueError("balancing is cleared once, at gate closure, and whoever provides it is paid as offered")
 
     def session(self, delivery_start: int) -> SessionKey:
         """Return the session for the delivery period that begins at `delivery_start`."""
@@ -116,6 +124,11 @@ class Market:
     def clears_at(self, delivery_start: int) -> int:
         """Return the first instant at which the session is cleared: proposals of others have been waited for."""
         return self.gate_closure(delivery_start) + self.matching
+
+    def opens_after(self, instant: int) -> int:
+        """Return the delivery start whose gate is the first to open after `instant`."""
+        start = instant + self.opening + 1
+        return start + -start % self.period
 
     def ticks_until(self, delivery_start: int, now: int) -> Iterator[int]:
         """Yield the instants within the gate, up to `now`, at which the orders that stand are matched."""

@@ -7,6 +7,7 @@ surplus or out of range is refused: a document that was read once is valid.
 from collections.abc import Mapping
 from typing import Any
 
+from exchange.charge_documents import charge_from_document, stated_to_document
 from exchange.clearing_documents import (
     clearing_from_document,
     clearing_to_document,
@@ -18,19 +19,24 @@ from exchange.clearing_documents import (
 from exchange.delivery import Product
 from exchange.errors import OrderMalformed
 from exchange.events import (
+    ChargeStated,
     Event,
+    ForecastSet,
     GateClosed,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
+    ProposalTaken,
     SessionCleared,
     SessionSettled,
     TickCleared,
 )
 from exchange.fields import Document, Fields, hexed, raw_bytes
+from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
 from exchange.parameters import from_document as parameters_from_document
+from exchange.proposal_documents import proposal_to_document, take_proposal
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.units import MicroPerKwh, Nano, Wh
@@ -69,6 +75,18 @@ def event_to_document(event: Event) -> Document:
                 "signer": hexed(event.signer),
                 "at": event.at,
             }
+        case ChargeStated():
+            return stated_to_document(event)
+        case ForecastSet():
+            return {
+                "event": "forecast-set",
+                "digest": hexed(event.digest),
+                **forecast_to_document(event.forecast, event.signature),
+                "signer": hexed(event.signer),
+                "account": event.account,
+                "sequence": event.sequence,
+                "at": event.at,
+            }
         case OrderAccepted():
             return {
                 "event": "order-accepted",
@@ -101,9 +119,25 @@ def event_to_document(event: Event) -> Document:
                 "at": event.at,
             }
         case GateClosed():
-            return {"event": "gate-closed", "session": event.session.number, "at": event.at}
-        case SessionCleared():
             return {
+                "event": "gate-closed",
+                "session": event.session.number,
+                "at": event.at,
+                "blind": hexed(event.blind),
+            }
+        case ProposalTaken():
+            return {
+                "event": "proposal-taken",
+                "digest": hexed(event.digest),
+                **proposal_to_document(event.proposal, event.signature),
+                "matcher": hexed(event.matcher),
+                "refused": [[place, code] for place, code in event.refused],
+                "welfare_nano": event.welfare,
+                "at": event.at,
+            }
+        case SessionCleared():
+            held_to = [event_to_document(forecast) for forecast in event.forecasts]
+            return ({"forecasts": held_to} if held_to else {}) | {
                 "event": "session-cleared",
                 "session": event.session.number,
                 "clearing": clearing_to_document(event.clearing),
@@ -111,6 +145,7 @@ def event_to_document(event: Event) -> Document:
                 "parameters": hexed(event.parameters),
                 "at": event.at,
                 "turn": event.turn,
+                "proposer": hexed(event.proposer) if event.proposer else None,
             }
         case SessionSettled():
             return {"event": "session-settled", "session": event.session.number, "at": event.at}
@@ -135,6 +170,26 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 terms=fields.terms(),
                 signature=fields.raw("signature", 64),
                 signer=fields.raw("signer", 20),
+                at=fields.whole("at"),
+            )
+        case "charge-stated":
+            charge, signature = charge_from_document(fields.mapping("charge"))
+            event = ChargeStated(
+                digest=fields.raw("digest", 32),
+                charge=charge,
+                signature=signature,
+                signer=fields.raw("signer", 20),
+                account=fields.whole("account"),
+                at=fields.whole("stated_at"),
+            )
+        case "forecast-set":
+            event = ForecastSet(
+                digest=fields.raw("digest", 32),
+                forecast=fields.forecast(),
+                signature=fields.raw("signature", 64),
+                signer=fields.raw("signer", 20),
+                account=fields.whole("account"),
+                sequence=fields.whole("sequence"),
                 at=fields.whole("at"),
             )
         case "order-accepted":
@@ -167,7 +222,19 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 at=fields.whole("at"),
             )
         case "gate-closed":
-            event = GateClosed(session=fields.session("session"), at=fields.whole("at"))
+            event = GateClosed(session=fields.session("session"), at=fields.whole("at"), blind=fields.raw("blind", 32))
+        case "proposal-taken":
+            digest, (proposal, signature) = fields.raw("digest", 32), take_proposal(fields)
+            event = ProposalTaken(
+                digest=digest,
+                session=proposal.session,
+                proposal=proposal,
+                signature=signature,
+                matcher=fields.raw("matcher", 20),
+                refused=tuple(_refused(pair) for pair in fields.items("refused")),
+                welfare=Nano(fields.whole("welfare_nano")),
+                at=fields.whole("at"),
+            )
         case "session-cleared":
             session = fields.session("session")
             event = SessionCleared(
@@ -177,12 +244,34 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
                 parameters=fields.raw("parameters", 32),
                 at=fields.whole("at"),
                 turn=fields.whole("turn"),
+                forecasts=tuple(map(_forecast_set, fields.some("forecasts"))),
+                proposer=fields.raw_or_none("proposer", 20),
             )
         case "session-settled":
             event = SessionSettled(session=fields.session("session"), at=fields.whole("at"))
         case _:
             raise OrderMalformed(f"no event is called {kind!r}")
     fields.finish()
+    return event
+
+
+def forecast_to_document(forecast: Forecast, signature: bytes) -> Document:
+    """Return a signed forecast as plain values, as it is posted."""
+    return {
+        "asset": hexed(forecast.asset),
+        "start": forecast.start,
+        "seconds": forecast.seconds,
+        "consumption_wh": forecast.consumption,
+        "production_wh": forecast.production,
+        "serial": forecast.serial,
+        "signature": hexed(signature),
+    }
+
+
+def _forecast_set(document: Mapping[str, Any]) -> ForecastSet:
+    event = event_from_document(document)
+    if not isinstance(event, ForecastSet):
+        raise OrderMalformed("forecasts are a list of forecasts")
     return event
 
 
@@ -276,6 +365,13 @@ def receipt_from_document(document: Mapping[str, Any]) -> Receipt:
     )
     fields.finish()
     return receipt
+
+
+def _refused(pair: object) -> tuple[int, str]:
+    match pair:
+        case [int(place), str(code)] if not isinstance(place, bool):
+            return place, code
+    raise OrderMalformed("refused is not a list of pairs of a record's place and a code")
 
 
 def _exclusion(pair: object) -> tuple[bytes, str]:

@@ -9,15 +9,14 @@
     │   ├── GateClosed            gate-closed
     │   ├── OrderExpired          order-expired
     │   ├── SizeOutOfBounds       size-out-of-bounds
+    │   ├── NoForecast            no-forecast
+    │   ├── BeyondForecast        beyond-forecast
     │   ├── PreferencesUnknown    preferences-unknown
     │   ├── PreferencesDiffer     preferences-differ
     │   ├── OwnCrossing           own-crossing
     │   ├── ShortOfCollateral     short-of-collateral
     │   └── OrderCancelledBefore  order-cancelled
     ├── OrderFilled               order-filled
-    ├── UnknownNode               unknown-node
-    ├── TermsOutOfTurn            terms-out-of-turn
-    ├── TermsOutOfBounds          terms-out-of-bounds
     ├── UnknownOrder              unknown-order
     ├── UnknownSession            unknown-session
     ├── UnknownTrade              unknown-trade
@@ -31,6 +30,7 @@
     ├── Overloaded                overloaded
     └── TooManyRequests           too-many-requests
 
+What is signed besides orders is refused as `notice_errors.py` says.
 A bad signature, an unknown asset and a missing authority are refused by the identity room.
 """
 
@@ -127,6 +127,33 @@ class SizeOutOfBounds(OrderRejected):
         self.high = high
 
 
+class NoForecast(OrderRejected):
+    """The asset may order what was forecast of it, and for a slot of the delivery nothing was."""
+
+    code = "no-forecast"
+
+    def __init__(self, asset: str, slot: int) -> None:
+        super().__init__(f"there is no forecast of {asset} for the slot that begins at {slot}")
+        self.asset = asset
+        self.slot = slot
+
+
+class BeyondForecast(OrderRejected):
+    """With this order the asset would have more on order and matched in a slot than was forecast of it."""
+
+    code = "beyond-forecast"
+
+    def __init__(self, *, slot: int, forecast: int, used: int, energy: int) -> None:
+        super().__init__(
+            f"in the slot that begins at {slot} the order would have {energy} Wh beside {used} Wh that are on order or "
+            f"matched, and {forecast} Wh are forecast"
+        )
+        self.slot = slot
+        self.forecast = forecast
+        self.used = used
+        self.energy = energy
+
+
 class PreferencesUnknown(OrderRejected):
     """The order is bound to preferences that were not handed in, or that this market does not take."""
 
@@ -184,33 +211,6 @@ class OrderFilled(ExchangeRefused):
     def __init__(self, order: bytes) -> None:
         super().__init__(f"all of the order 0x{order.hex()} is matched, and what is matched is not taken back")
         self.order = order
-
-
-class UnknownNode(ExchangeRefused):
-    """There is no node with this number in the tree."""
-
-    code = "unknown-node"
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"there is no node {number} in the tree")
-        self.number = number
-
-
-class TermsOutOfTurn(ExchangeRefused):
-    """The change of a node's terms is not the next one: it was overtaken, or one before it is missing."""
-
-    code = "terms-out-of-turn"
-
-    def __init__(self, serial: int, due: int) -> None:
-        super().__init__(f"the change has the serial {serial}, the node's next is {due}")
-        self.serial = serial
-        self.due = due
-
-
-class TermsOutOfBounds(ExchangeRefused):
-    """The fee or the limits are none that the node can have: the fee of some trade would be above its cap."""
-
-    code = "terms-out-of-bounds"
 
 
 class UnknownOrder(ExchangeRefused):

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from exchange.anonymous import NO_BLIND
+from exchange.charge import StateOfCharge
 from exchange.clearing import Clearing
 from exchange.delivery import SessionKey
+from exchange.forecast import Forecast
 from exchange.order import SignedOrder
 from exchange.parameters import Parameters
+from exchange.proposals import Proposal
 from exchange.receipt import Receipt
 from exchange.terms import NodeTerms
 from exchange.units import Nano
@@ -22,12 +26,37 @@ class ParametersSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTermsSet:
-    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens from `at` on."""
+    """A node's grid operator has set its fee and limits: they hold for sessions whose gate opens after `at`."""
 
     digest: bytes
     terms: NodeTerms
     signature: bytes
     signer: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeStated:
+    """Who may sign for a storage has said how full it is: what it offers to balance is held against that."""
+
+    digest: bytes
+    charge: StateOfCharge
+    signature: bytes
+    signer: bytes
+    account: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSet:
+    """An asset's forecast was taken: orders are held to it from the one with the number `sequence` on."""
+
+    digest: bytes
+    forecast: Forecast
+    signature: bytes
+    signer: bytes
+    account: int
+    sequence: int
     at: int
 
 
@@ -78,9 +107,27 @@ class TickCleared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateClosed:
-    """A session takes orders no longer."""
+    """A session takes orders no longer. `blind` is what the names of its rows are made with, for who may match them."""
 
     session: SessionKey
+    at: int
+    blind: bytes = NO_BLIND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalTaken:
+    """A matcher proposed a clearing of a closed session. `refused` names the records that were not valid, by place.
+
+    `welfare` is that of the valid ones, as things stood then.
+    """
+
+    digest: bytes
+    session: SessionKey
+    proposal: Proposal
+    signature: bytes
+    matcher: bytes
+    refused: tuple[tuple[int, str], ...]
+    welfare: Nano
     at: int
 
 
@@ -89,7 +136,8 @@ class SessionCleared:
     """A session was cleared. `excluded` names orders whose authority had ended by gate closure, with the reason.
 
     `clearing` is all that was made of the session, its ticks included; `turn` counts the clearings of the whole
-    exchange before this one, ticks included.
+    exchange before this one, ticks included. `proposer` is the matcher whose proposal was taken, nothing where none.
+    `forecasts` are those that its orders were held to, where they were.
     """
 
     session: SessionKey
@@ -98,6 +146,8 @@ class SessionCleared:
     parameters: bytes
     at: int
     turn: int = 0
+    forecasts: tuple[ForecastSet, ...] = ()
+    proposer: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +161,13 @@ class SessionSettled:
 Event = (
     ParametersSet
     | NodeTermsSet
+    | ForecastSet
+    | ChargeStated
     | OrderAccepted
     | OrderCancelled
     | TickCleared
     | GateClosed
+    | ProposalTaken
     | SessionCleared
     | SessionSettled
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exchange.clearing import Clearing, NodeResult
-from exchange.delivery import Mechanism
+from exchange.delivery import Mechanism, Product
 from exchange.order import Side
 from exchange.resting import Resting
 from exchange.trade import Trade
@@ -92,13 +92,18 @@ def _why_no_more(
     return f"{traded}, and for {missing} Wh nobody was left who agreed to its limit."
 
 
+def _flows_in(entry: Resting) -> bool:
+    """Whether the energy of an order flows to who placed it: to who buys it, or to who provides balancing down."""
+    return (entry.order.side is Side.BID) is not (entry.order.product is Product.BALANCING_DOWN)
+
+
 def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
     """Name the node whose limit kept energy of the order from trading, if one did."""
     for held in clearing.held:
         if held.order == entry.digest and _good_above(entry, held.node, clearing, tree):
             node = tree[held.node]
-            way = "into" if entry.order.side is Side.BID else "out of"
-            limit = node.import_limit if entry.order.side is Side.BID else node.export_limit
+            way = "into" if _flows_in(entry) else "out of"
+            limit = node.import_limit if _flows_in(entry) else node.export_limit
             return (
                 f"Limit at node {node.name}: {held.energy} Wh could not get {way} it, "
                 f"since the {limit} Wh it lets through were used up."
@@ -107,17 +112,27 @@ def _held(entry: Resting, clearing: Clearing, tree: Tree) -> str | None:
 
 
 def _good_above(entry: Resting, node: int, clearing: Clearing, tree: Tree) -> bool:
-    """Whether the order could have taken somebody's place beyond a node, had more been let through."""
+    """Whether the order could have taken somebody's place beyond a node, had more been let through.
+
+    Where nobody traded beyond it, better orders that were let through did not trade either; but where nothing is let
+    through at all, or nothing was traded at all, the order is held against the best of the other side.
+    """
+    is_bid = entry.order.side is Side.BID
     above = set(tree.way_up(node)[1:])
-    for result in clearing.nodes:
-        if result.node in above and result.energy:
-            rate = _at_node(entry, result.node, tree)
-            worst, best = result.low, result.high
-            assert worst is not None
-            assert best is not None
-            if rate >= worst if entry.order.side is Side.BID else rate <= best:
-                return True
-    return False
+    beyond = [result for result in clearing.nodes if result.node in above and result.energy]
+    for result in beyond:
+        rate = _at_node(entry, result.node, tree)
+        worst, best = result.low, result.high
+        assert worst is not None
+        assert best is not None
+        if rate >= worst if is_bid else rate <= best:
+            return True
+    if beyond or clearing.trades:
+        limit = tree[node].import_limit if _flows_in(entry) else tree[node].export_limit
+        return not beyond and limit == 0
+    other = clearing.high if is_bid else clearing.low
+    own = _at_node(entry, entry.node, tree)
+    return other is not None and (own >= other if is_bid else own <= other)
 
 
 def _why_nothing(entry: Resting, clearing: Clearing, tree: Tree, mechanism: Mechanism) -> tuple[str, str]:

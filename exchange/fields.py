@@ -5,10 +5,12 @@ from typing import Any
 
 from exchange.delivery import SessionKey
 from exchange.errors import OrderMalformed
+from exchange.forecast import Forecast
 from exchange.preferences import Preferences, from_document
 from exchange.terms import NodeTerms
 from exchange.tree import Fee
 from exchange.units import MicroPerKwh, Wh
+from identity.address import Address
 from identity.claim_data import EnergyType
 
 Document = dict[str, Any]
@@ -85,6 +87,29 @@ class Fields:
         except ValueError as error:
             raise OrderMalformed(str(error)) from error
 
+    def forecast(self) -> Forecast:
+        """Take the fields of a forecast."""
+        try:
+            return Forecast(
+                asset=Address(self.raw("asset", 20)),
+                start=self.whole("start"),
+                seconds=self.whole("seconds"),
+                consumption=Wh(self.whole("consumption_wh")),
+                production=Wh(self.whole("production_wh")),
+                serial=self.whole("serial"),
+            )
+        except ValueError as error:
+            raise OrderMalformed(str(error)) from error
+
+    def some(self, name: str) -> list[dict[str, Any]]:
+        """Take a list of objects that is left out where there are none."""
+        if name not in self._rest:
+            return []
+        some = self.mappings(name)
+        if not some:
+            raise OrderMalformed(f"{name} is left out where there are none")
+        return some
+
     def limit(self, name: str) -> Wh | None:
         """Take a limit of a node; none is no bound."""
         value = self.whole_or_none(name)
@@ -106,6 +131,13 @@ class Fields:
             return EnergyType[self.text(name).upper()]
         except KeyError as error:
             raise OrderMalformed(f"{name} is no energy type") from error
+
+    def raw_or_none(self, name: str, size: int) -> bytes:
+        """Take bytes of a size, or none, which is no bytes."""
+        if self._rest.get(name, ...) is None:
+            del self._rest[name]
+            return b""
+        return self.raw(name, size)
 
     def path(self, name: str) -> bytes:
         """Take hashes of 32 bytes, one after another; 64 of them lead through any tree."""

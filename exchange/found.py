@@ -15,7 +15,7 @@ from exchange.tree import Tree
 from exchange.tree_auction import clear_levels
 from exchange.units import MicroPerKwh, Wh
 from exchange.walk import walk
-from exchange.walk_order import WalkOrder
+from exchange.walk_order import WalkSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _columns(side: Sequence[Resting], left: Mapping[bytes, Wh], place: Mapping[i
 def _walked(
     bids: Sequence[Resting], offers: Sequence[Resting], left: Mapping[bytes, Wh], tree: Tree, mechanism: Mechanism
 ) -> Found:
-    result = walk(_orders(bids, left), _orders(offers, left), tree, mechanism)
+    result = walk(_walk_side(bids, left), _walk_side(offers, left), tree, mechanism)
     matches = [Match(*trade) for trade in result.trades]
     ends: dict[int, tuple[MicroPerKwh, MicroPerKwh]] = {}
     for match in matches:
@@ -119,18 +119,17 @@ def _walked(
     return Found(matches, result.prices, ends, held[Side.BID], held[Side.OFFER])
 
 
-def _orders(side: Sequence[Resting], left: Mapping[bytes, Wh]) -> list[WalkOrder]:
-    return [
-        WalkOrder(
-            node=resting.node,
-            side=resting.order.side,
-            rate=resting.order.limit,
-            energy=left[resting.digest],
-            account=resting.account,
-            holder=resting.holder,
-            asset=resting.order.asset,
-            energy_type=resting.energy_type,
-            preferences=resting.preferences,
-        )
-        for resting in side
-    ]
+def _walk_side(side: Sequence[Resting], left: Mapping[bytes, Wh]) -> WalkSide:
+    def column(values: Sequence[int]) -> Column:
+        return np.array(values, dtype=np.int64)
+
+    return WalkSide(
+        node=column([resting.node for resting in side]),
+        rate=column([resting.order.limit for resting in side]),
+        energy=column([left[resting.digest] for resting in side]),
+        account=column([resting.account for resting in side]),
+        energy_type=column([resting.energy_type for resting in side]),
+        holder=[resting.holder for resting in side],
+        asset=[resting.order.asset for resting in side],
+        preferences={place: one.preferences for place, one in enumerate(side) if one.preferences is not None},
+    )

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from exchange.anonymous import NO_BLIND
 from exchange.delivery import SessionKey
 from exchange.events import (
     Event,
     GateClosed,
     OrderAccepted,
     OrderCancelled,
+    ProposalTaken,
     SessionCleared,
     SessionSettled,
     TickCleared,
@@ -31,6 +33,8 @@ class Session:
     cancelled: dict[bytes, OrderCancelled] = field(default_factory=dict)
     ticks: tuple[TickCleared, ...] = ()
     used: dict[bytes, int] = field(default_factory=dict)
+    blind: bytes = NO_BLIND
+    proposals: tuple[ProposalTaken, ...] = ()
     closed_at: int | None = None
     cleared: SessionCleared | None = None
     settled_at: int | None = None
@@ -65,6 +69,14 @@ class Session:
         self.used = self.used | {digest: self.used.get(digest, 0) + energy for digest, energy in matched.items()}
         assert all(self.left(digest) >= 0 and digest not in self.cancelled for digest in matched), "matched beyond"
         return [self.orders[digest] for digest in sorted(matched) if not self.left(digest)]
+
+    def close(self, event: GateClosed) -> None:
+        """Take no more orders."""
+        self.state, self.closed_at, self.blind = after(self.state, Step.CLOSE), event.at, event.blind
+
+    def propose(self, event: ProposalTaken) -> None:
+        """Take up a proposal."""
+        self.state, self.proposals = after(self.state, Step.PROPOSE), (*self.proposals, event)
 
     def summary(self) -> "Summary":
         """Return the session in a few numbers."""
@@ -123,7 +135,9 @@ def rebuilt(key: SessionKey, events: Iterable[Event]) -> Session:
             case TickCleared():
                 session.tick(event)
             case GateClosed():
-                session.state, session.closed_at = after(session.state, Step.CLOSE), event.at
+                session.close(event)
+            case ProposalTaken():
+                session.propose(event)
             case SessionCleared():
                 session.state, session.cleared = after(session.state, Step.CLEAR), event
             case SessionSettled():

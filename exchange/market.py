@@ -7,9 +7,9 @@ through it gives the same state again.
 
 from bisect import insort
 from collections.abc import Callable
-from typing import TypedDict
 
 from exchange.admission import admit, check_gate, check_market
+from exchange.anonymous import NO_BLIND
 from exchange.crossings import Crossings
 from exchange.delivery import SessionKey
 from exchange.errors import (
@@ -18,15 +18,16 @@ from exchange.errors import (
     OrderFilled,
     OwnCrossing,
     ShortOfCollateral,
-    UnknownOrder,
-    UnknownSession,
 )
 from exchange.events import (
+    ChargeStated,
     Event,
+    ForecastSet,
     NodeTermsSet,
     OrderAccepted,
     OrderCancelled,
     ParametersSet,
+    ProposalTaken,
     SessionCleared,
     SessionSettled,
     TickCleared,
@@ -34,60 +35,48 @@ from exchange.events import (
 from exchange.events import (
     GateClosed as GateClosedEvent,
 )
-from exchange.held_session import Session, SessionForgotten, Summary
+from exchange.forecasts import Forecasts
+from exchange.held_session import Session
+from exchange.held_sessions import HeldSessions
 from exchange.order import Order, SignedOrder, cancellation_digest
-from exchange.own_orders import Home, OwnOrders
+from exchange.own_orders import OwnOrders, home_for
 from exchange.parameters import Parameters
+from exchange.positions import Positions
 from exchange.receipt import Receipt
 from exchange.recovered import Recovered, recovered
+from exchange.reserves import Reserves
 from exchange.rulebook import Rulebook
 from exchange.session import SessionState, Step, after, follows
 from exchange.session_clearing import clear_closed, clear_tick
 from exchange.terms import NodeTerms
 from exchange.units import Nano, Wh
-from identity.address import to_text
 from identity.claim_data import EnergyType
-from identity.errors import NotTheGridOperator
-from identity.registry import Registry, Standing
+from identity.registry import Registry
 from identity.signature import recover
 
-
-class _KnownBy(TypedDict, total=False):
-    """What an order is known by beyond its asset and account."""
-
-    holder: bytes
-    energy_type: EnergyType
-
-
 _KEPT_SECONDS = 32 * 86_400
-"""How long after its delivery began it is kept what crossed boundaries: no session is cleared so late."""
+"""How long after its delivery began it is kept what crossed boundaries and what assets are to deliver: no session is
+cleared so late."""
 
 
-class Market:
-    """The state of one exchange, and what it decides from it.
-
-    A session that is settled decides nothing any more and may be forgotten: then `forgotten` has its summary. While
-    somebody asks about it, it is among those `recalled`.
-    """
+class Market(HeldSessions):
+    """The state of one exchange, and what it decides from it."""
 
     def __init__(self) -> None:
-        self.sessions: dict[SessionKey, Session] = {}
-        self.in_order: list[
-            SessionKey
-        ] = []  # the sessions' keys, ascending: sorting them anew is for nobody to wait for
-        self.forgotten: dict[SessionKey, Summary] = {}
-        self.recalled: dict[SessionKey, Session] = {}
+        super().__init__()
         self.next_sequence = 1
         self._rulebook: Rulebook | None = None
         self._separator = b""
-        self._session_of: dict[bytes, SessionKey] = {}
         self._reserved: dict[int, int] = {}
         self._own_orders: dict[tuple[SessionKey, int], OwnOrders] = {}
         self._uncleared: dict[SessionKey, None] = {}
-        self._crossings = Crossings({}, 1)
+        self.crossings = Crossings({}, 1)
+        self.positions = Positions({}, 1)
+        self.forecasts = Forecasts({}, 1, bind=False)
+        self.reserves = Reserves({}, 1)
         self._tick_due: dict[SessionKey, int] = {}  # of open sessions in which something was ordered since the last
         self.latest_tick = 0  # nothing is decided as of an earlier instant, should the clock be set back
-        self._turn = 0  # how many clearings there were, ticks included
+        self.turn = 0  # how many clearings there were, ticks included
 
     @property
     def rulebook(self) -> Rulebook:
@@ -112,42 +101,21 @@ class Market:
 
     # Questions
 
-    def session(self, key: SessionKey) -> Session:
-        """Return a session, or refuse it as unknown. Raises `SessionForgotten` where it is to be recalled first."""
-        session = self.sessions.get(key) or self.recalled.get(key)
-        if session is None:
-            raise SessionForgotten(key) if key in self.forgotten else UnknownSession(str(key))
-        return session
-
-    def summary(self, key: SessionKey) -> Summary:
-        """Return a session in a few numbers, forgotten or not; the session is one of `in_order`."""
-        session = self.sessions.get(key)
-        return self.forgotten[key] if session is None else session.summary()
-
-    def session_of(self, digest: bytes) -> Session:
-        """Return the session that holds the order with this digest, or refuse the order as unknown."""
-        key = self._session_of.get(digest)
-        if key is None:
-            raise UnknownOrder(digest)
-        return self.session(key)
-
-    def stands(self, digest: bytes) -> bool:
-        """Whether this order was taken, and not taken back."""
-        key = self._session_of.get(digest)
-        return key is not None and digest not in self.session(key).cancelled
-
-    def held(self, digest: bytes) -> OrderAccepted | None:
-        """Return the acceptance of this order, if it was ever taken."""
-        key = self._session_of.get(digest)
-        return None if key is None else self.session(key).orders[digest]
-
     def reserved(self, account: int) -> Nano:
         """Return what the account's orders and unsettled trades can still cost it."""
         return Nano(self._reserved.get(account, 0))
 
     def due(self, now: int) -> list[Session]:
-        """Return the sessions whose gate has closed by `now` and that are not cleared yet, in order."""
-        return [self.sessions[key] for key in sorted(self._uncleared) if self.gate_closure(key) <= now]
+        """Return the sessions that are to be cleared by `now` and are not yet, in the order in which they are due."""
+        clears_at = (
+            (self.parameters.market_of(key.market).clears_at(key.delivery_start), key) for key in self._uncleared
+        )
+        return [self.sessions[key] for at, key in sorted(clears_at) if at <= now]
+
+    def closing(self, now: int) -> list[SessionKey]:
+        """Return the open sessions whose gate closure has come by `now`, in order of closure."""
+        closures = ((self.gate_closure(key), key) for key in self._uncleared)
+        return [key for at, key in sorted(closures) if at <= now and self.sessions[key].state is SessionState.OPEN]
 
     def ticks_due(self, now: int) -> list[SessionKey]:
         """Return the sessions in which orders are to be matched by `now` before anything else is decided, in order.
@@ -193,11 +161,14 @@ class Market:
                 raise OrderCancelledBefore(digest)
         elif key in self.forgotten:
             raise GateClosed(self.gate_closure(key))
+        self.forecasts.check(order, self.positions)
+        self.reserves.must_fit(order, self.positions, self._uncleared, registry)
         account = standing.account.number
         self._refuse_own_crossing(order, key, account)
         free = Nano(credit(account) - self.reserved(account))
         if order.most_it_can_cost > free:
             raise ShortOfCollateral(order.most_it_can_cost, free)
+        known_by = self.parameters.preferences  # what the preferences of others are held against
         return OrderAccepted(
             digest=digest,
             signed=signed,
@@ -206,15 +177,9 @@ class Market:
             account=account,
             asset=standing.asset.number,
             free=free,
-            **self._known_by(order, standing, registry),
+            holder=standing.account.holder if known_by else b"",
+            energy_type=registry.energy_type(order.asset, self.gate_closure(key)) if known_by else EnergyType.NONE,
         )
-
-    def _known_by(self, order: Order, standing: Standing, registry: Registry) -> _KnownBy:
-        """Return what the preferences of others are held against, where there can be any."""
-        if not self.parameters.preferences:
-            return {}
-        energy_type = registry.energy_type(order.asset, self.gate_closure(order.session))
-        return {"holder": standing.account.holder, "energy_type": energy_type}
 
     def cancel(self, digest: bytes, signature: bytes, *, registry: Registry, now: int) -> OrderCancelled | None:
         """Decide on a signed cancellation; nothing is to be done for an order that is cancelled already."""
@@ -241,42 +206,38 @@ class Market:
         assert follows(session.state, Step.TICK), "orders are matched at ticks while the gate is open"
         at = self.parameters.market_of(key.market).newest_tick(key.delivery_start, now)
         assert at is not None, "a tick has come"
-        clearing, excluded = clear_tick(session, self.rulebook.rules(key), registry, self._crossings)
+        clearing, excluded = clear_tick(session, self.rulebook.rules(key), registry, self.crossings)
         upto = next(reversed(session.orders.values())).receipt.sequence
-        return TickCleared(session=key, clearing=clearing, excluded=excluded, upto=upto, turn=self._turn, at=at)
+        return TickCleared(session=key, clearing=clearing, excluded=excluded, upto=upto, turn=self.turn, at=at)
 
-    def close(self, key: SessionKey, now: int) -> GateClosedEvent:
-        """Decide to close a session whose gate closure has come."""
+    def close(self, key: SessionKey, now: int, blind: bytes = NO_BLIND) -> GateClosedEvent:
+        """Decide to close a session whose gate closure has come; `blind` is what names its rows for matchers."""
         session = self.session(key)
         assert follows(session.state, Step.CLOSE), "only an open session closes"
         assert now >= self.gate_closure(key), "a gate does not close early"
-        return GateClosedEvent(session=key, at=now)
+        return GateClosedEvent(session=key, at=now, blind=blind)
 
     def clear(self, key: SessionKey, *, registry: Registry, now: int) -> SessionCleared:
         """Decide the clearing of a closed session; orders whose authority has ended since are left out by name."""
         session = self.session(key)
         assert follows(session.state, Step.CLEAR), "only a closed session is cleared"
-        clearing, excluded = clear_closed(session, self.rulebook.rules(key), registry, self._crossings)
+        clearing, excluded, proposer = clear_closed(session, self.rulebook.rules(key), registry, self.crossings)
         return SessionCleared(
             session=key,
             clearing=clearing,
             excluded=excluded,
             parameters=self.rulebook.hash(key),
             at=now,
-            turn=self._turn,
+            turn=self.turn,
+            proposer=proposer,
+            forecasts=self.forecasts.behind(session.orders.values()),
         )
 
     def set_terms(self, terms: NodeTerms, signature: bytes, *, registry: Registry, now: int) -> NodeTermsSet | None:
         """Decide on a signed change of a node's fee and limits; nothing is to be done for one that was taken before."""
-        digest = terms.digest(self._separator)
-        signer = recover(digest, signature)
-        if self.rulebook.held(digest) is not None:
-            return None
-        self.rulebook.must_follow(terms)
-        registry.must_operate(signer, terms.node, now)
-        if signer != self.parameters.tree[terms.node].operator:
-            raise NotTheGridOperator(to_text(signer), terms.node, "another operates it")
-        return NodeTermsSet(digest=digest, terms=terms, signature=signature, signer=signer, at=now)
+        return self.rulebook.change(
+            terms, signature, separator=self._separator, registry=registry, now=now, begun=self.sessions
+        )
 
     # The fold
 
@@ -286,9 +247,16 @@ class Market:
             case ParametersSet():
                 self._rulebook = Rulebook(event.parameters)
                 self._separator = event.parameters.domain.separator()
-                self._crossings = Crossings(event.parameters.calendar, event.parameters.slot)
+                calendar, slot = event.parameters.calendar, event.parameters.slot
+                self.crossings, self.positions = Crossings(calendar, slot), Positions(calendar, slot)
+                self.forecasts = Forecasts(calendar, slot, bind=event.parameters.forecast_caps)
+                self.reserves = Reserves(calendar, slot)
             case NodeTermsSet():
                 self.rulebook.set(event)
+            case ForecastSet():
+                self.forecasts.set(event)
+            case ChargeStated():
+                self.reserves.state(event)
             case OrderAccepted():
                 self._accept(event)
             case OrderCancelled():
@@ -300,19 +268,21 @@ class Market:
                 order = accepted.signed.order
                 self._take_away(accepted)
                 self._reserve(accepted.account, -order.can_cost(session.left(event.digest)))
+                self.reserves.remove(order)
+                self.forecasts.reduce(order, to=Wh(session.used.get(event.digest, 0)))
             case TickCleared():
                 session = self.sessions[event.session]
                 for accepted in session.tick(event):
                     self._take_away(accepted)
-                self._crossings.tick(event.session, event.clearing)
+                self.crossings.tick(event.session, event.clearing)
                 self._tick_due.pop(event.session, None)
                 self.latest_tick = max(self.latest_tick, event.at)
-                self._turn += 1
+                self.turn += 1
             case GateClosedEvent():
-                session = self.sessions[event.session]
-                session.state = after(session.state, Step.CLOSE)
-                session.closed_at = event.at
+                self.sessions[event.session].close(event)
                 self._tick_due.pop(event.session, None)
+            case ProposalTaken():
+                self.sessions[event.session].propose(event)
             case SessionCleared():
                 self._clear(event)
             case SessionSettled():
@@ -327,31 +297,6 @@ class Market:
         session = self.sessions[event.signed.order.session]
         assert not session.orders[event.digest].receipt.signature, "an order is acknowledged once"
         session.orders[event.digest] = event
-
-    # What is settled
-
-    def forget(self, key: SessionKey) -> None:
-        """Let go of a settled session but for its summary; nothing else of the state rests on it any more."""
-        session = self.sessions[key]
-        assert session.state is SessionState.SETTLED, "only what is settled may be forgotten"
-        self.forgotten[key] = session.summary()
-        del self.sessions[key]
-        self._lose(session)
-
-    def recall(self, session: Session) -> None:
-        """Hold a forgotten session for those who ask about it, until it is dropped."""
-        assert session.summary() == self.forgotten[session.key], "a settled session changes no more"
-        self.recalled[session.key] = session
-        for digest in session.orders:
-            self._session_of[digest] = session.key
-
-    def drop(self, key: SessionKey) -> None:
-        """Let go of a session that was recalled."""
-        self._lose(self.recalled.pop(key))
-
-    def _lose(self, session: Session) -> None:
-        for digest in session.orders:
-            del self._session_of[digest]
 
     def _accept(self, event: OrderAccepted) -> None:
         order = event.signed.order
@@ -369,8 +314,10 @@ class Market:
         own = self._own_orders.get((session.key, event.account))
         if own is None:
             own = self._own_orders[session.key, event.account] = OwnOrders()
-        own.add(order, event.digest, self._home(order))
+        own.add(order, event.digest, home_for(order, self.parameters))
         self._reserve(event.account, order.most_it_can_cost)
+        self.forecasts.add(order)
+        self.reserves.add(order)
         self.next_sequence = event.receipt.sequence + 1
         if key not in self._tick_due:
             market = self.parameters.market_of(key.market)
@@ -382,7 +329,7 @@ class Market:
         """Let go of an order of which nothing stands any more, among those that its account must not cross."""
         order = accepted.signed.order
         own = self._own_orders[order.session, accepted.account]
-        own.remove(order, accepted.digest, self._home(order))
+        own.remove(order, accepted.digest, home_for(order, self.parameters))
         if not own:
             del self._own_orders[order.session, accepted.account]
 
@@ -391,20 +338,21 @@ class Market:
         session.state = after(session.state, Step.CLEAR)
         session.cleared = event
         del self._uncleared[event.session]
-        self._crossings.note(event.session, event.clearing)
-        self._crossings.forget(event.at - _KEPT_SECONDS)
-        self._turn += 1
+        self.crossings.note(event.session, event.clearing)
+        self.positions.note(event.session, session.orders, event.clearing)
+        self.reserves.award(session, event.clearing)
+        for kept in (self.crossings, self.positions, self.forecasts, self.reserves):
+            kept.forget(event.at - _KEPT_SECONDS)
+        self.turn += 1
         for accepted in session.took_part():  # of one that was taken back, what was matched before is still reserved
             order, taken_back = accepted.signed.order, accepted.digest in session.cancelled
             still = Wh(session.used[accepted.digest]) if taken_back else order.energy
             self._reserve(accepted.account, -order.can_cost(still))
+            self.forecasts.remove(order, still)
         for account, cost in session.costs().items():
             self._reserve(account, cost)
         for account in {accepted.account for accepted in session.orders.values()}:
             self._own_orders.pop((event.session, account), None)
-
-    def _home(self, order: Order) -> Home:
-        return self.parameters.node_of(order.asset), self.parameters.home_of(order.asset)
 
     def _reserve(self, account: int, nano: int) -> None:
         reserved = self._reserved.get(account, 0) + nano
@@ -417,6 +365,6 @@ class Market:
     def _refuse_own_crossing(self, order: Order, key: SessionKey, account: int) -> None:
         own = self._own_orders.get((key, account))
         if own is not None:
-            other = own.crossing(order, self._home(order), self.rulebook.rules(key).tree)
+            other = own.crossing(order, home_for(order, self.parameters), self.rulebook.rules(key).tree)
             if other is not None:
                 raise OwnCrossing(other)

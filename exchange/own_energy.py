@@ -34,3 +34,8 @@ def own_use(orders: Iterable[Resting]) -> tuple[list[OwnUse], dict[bytes, Wh]]:
                 if not left[offer.digest]:
                     offer = next(own_offers, None)
     return sorted(uses, key=lambda use: (use.bid, use.offer)), left
+
+
+def untouched(orders: Iterable[Resting]) -> tuple[list[OwnUse], dict[bytes, Wh]]:
+    """As `own_use`, where own energy is not for own use: nothing is allocated, and all energy is left."""
+    return [], {resting.digest: resting.energy for resting in orders}

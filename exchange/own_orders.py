@@ -9,12 +9,24 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+from exchange.delivery import BALANCING
 from exchange.order import Order, Side
+from exchange.parameters import Parameters
 from exchange.tree import Tree
 from exchange.units import MicroPerKwh
 
 Home = tuple[int, str]
 """The number of the node, and the name of the home there."""
+
+
+def home_for(order: Order, parameters: Parameters) -> Home:
+    """Return the home at which an order meets others of its account.
+
+    In balancing there is no own use: there, a home's offers and its bids are at two homes.
+    """
+    node = parameters.node_of(order.asset)
+    return node, order.side.name if order.product in BALANCING else parameters.home_of(order.asset)
+
 
 Place = tuple[int, bytes]
 """The limit, the better the lower, and the order's digest."""

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from exchange.delivery import Market, Mechanism, Product
+from exchange.balancing_settings import NO_BALANCING, BalancingSettings, settings_from_document
+from exchange.delivery import BALANCING, Market, Mechanism, Product
 from exchange.tree import Fee, Node, Tree
 from exchange.units import LEAST_ENERGY, MAX_ENERGY, MAX_RATE, MIN_RATE, MicroPerKwh, Wh
 from identity.address import Address, parse_address, to_text
@@ -30,7 +31,8 @@ class Parameters:
     its node: assets of one account at one home are allocated to each other before anything is traded. With
     `preferences`, orders may say of whom and what they buy; with `forecast_caps`, an asset may order no more than was
     forecast of it. `matchers` may propose clearings. `batch_gas` is the most gas that settling one part of a session
-    may take, where the chain's blocks hold less than others: sessions are cut by it.
+    may take, where the chain's blocks hold less than others: sessions are cut by it. `balancing` are the settings of
+    the balancing market.
     """
 
     community: str
@@ -49,6 +51,7 @@ class Parameters:
     forecast_caps: bool = False
     matchers: tuple[Address, ...] = ()
     batch_gas: int = MOST_BATCH_GAS
+    balancing: BalancingSettings = NO_BALANCING
     _homes: dict[Address, str] = field(init=False, repr=False, compare=False)
     _places: dict[Address, int] = field(init=False, repr=False, compare=False)
     _markets: dict[int, Market] = field(init=False, repr=False, compare=False)
@@ -77,6 +80,7 @@ class Parameters:
         if any(market.number in self.tree for market in self.markets if market is not self.spot):
             raise ValueError("a market other than the spot market has a number that no node has")
         self._check_mechanisms()
+        self._check_balancing()
 
     def _check_mechanisms(self) -> None:
         own = {node.mechanism for node in self.tree.nodes}
@@ -89,6 +93,21 @@ class Parameters:
             raise ValueError("a market with a tick takes no preferences: an alternative's own cap is of one clearing")
         if any(mechanism and mechanism.is_uniform for mechanism in own) and any(market.tick for market in self.markets):
             raise ValueError("a node of one rate is cleared once, at gate closure, and a market with a tick is not")
+
+    def _check_balancing(self) -> None:
+        markets = [market for market in self.markets if market.product in BALANCING]
+        if len(markets) == len(self.markets):
+            raise ValueError("there is no balancing without a market whose trades it follows")
+        if {market.product for market in markets} != (BALANCING if self.balancing.enabled else set()):
+            raise ValueError("where there is balancing there is a market for each direction, and elsewhere none")
+        if len(markets) > len(BALANCING):
+            raise ValueError("there is one balancing market for each direction")
+        cleared = min(market.lead - market.matching for market in self.markets if market.product not in BALANCING)
+        for market in markets:
+            if market.period != self.slot or market.opening > cleared:
+                raise ValueError("balancing is for the shortest period, and its gate opens once all else is cleared")
+        if any(node not in self.tree for node, _ in self.balancing.agents):
+            raise ValueError("a balancing agent stands for a node that is not there")
 
     @property
     def spot(self) -> Market:
@@ -116,8 +135,14 @@ class Parameters:
     def is_uniform(self, node: int) -> bool:
         """Whether whatever is traded with a node as its top has one rate there in each session: kept on the chain."""
         own = self.tree[node].mechanism
-        mechanisms = {market.mechanism if own is None else own for market in self.markets}
+        mechanisms = {
+            market.mechanism if own is None or market.product in BALANCING else own for market in self.markets
+        }
         return not self.preferences and all(mechanism.is_uniform for mechanism in mechanisms)
+
+    def caps(self, product: Product) -> bool:
+        """Whether orders of a product are held to forecasts: who balances does other than was forecast."""
+        return self.forecast_caps and product not in BALANCING
 
     def home_of(self, asset: Address) -> str:
         """Return the home of an asset; the empty name is the one home of its account at its node."""
@@ -130,10 +155,15 @@ class Parameters:
     def to_document(self) -> dict[str, object]:
         """Return the parameters as plain values for JSON, everything named with its unit.
 
-        `batch_gas` stands there only where it is not what it is everywhere else, so that each rule has one form.
+        `batch_gas` and `balancing` stand there only where they are not what they are everywhere else, so that each
+        rule has one form.
         """
-        bound = {} if self.batch_gas == MOST_BATCH_GAS else {"batch_gas": self.batch_gas}
-        return bound | {
+        special: dict[str, object] = {}
+        if self.batch_gas != MOST_BATCH_GAS:
+            special["batch_gas"] = self.batch_gas
+        if self.balancing != NO_BALANCING:
+            special["balancing"] = self.balancing.to_document()
+        return special | {
             "community": self.community,
             "currency": self.currency,
             "chain_id": self.domain.chain_id,
@@ -242,6 +272,9 @@ def from_document(document: dict[str, object]) -> Parameters:
         batch_gas = _whole(rest.pop("batch_gas", MOST_BATCH_GAS))
         if "batch_gas" in document and batch_gas == MOST_BATCH_GAS:
             raise ValueError("batch_gas is what it is everywhere else, and so is left out")
+        balancing = settings_from_document(_object(rest.pop("balancing"))) if "balancing" in rest else NO_BALANCING
+        if "balancing" in document and balancing == NO_BALANCING:
+            raise ValueError("balancing is what it is everywhere else, and so is left out")
         parameters = Parameters(
             community=_text(rest.pop("community")),
             currency=_text(rest.pop("currency")),
@@ -259,6 +292,7 @@ def from_document(document: dict[str, object]) -> Parameters:
             forecast_caps=_truth(rest.pop("forecast_caps")),
             matchers=tuple(parse_address(_text(matcher)) for matcher in _list(rest.pop("matchers"))),
             batch_gas=batch_gas,
+            balancing=balancing,
         )
     except KeyError as error:
         raise ValueError(f"parameters lack or do not know {error}") from error

@@ -21,6 +21,7 @@ class Step(Enum):
     CANCEL = "cancel"
     TICK = "tick"
     CLOSE = "close"
+    PROPOSE = "propose"
     CLEAR = "clear"
     SETTLE = "settle"
 
@@ -32,6 +33,7 @@ _NEXT = {
     (SessionState.OPEN, Step.CANCEL): SessionState.OPEN,
     (SessionState.OPEN, Step.TICK): SessionState.OPEN,
     (SessionState.OPEN, Step.CLOSE): SessionState.CLOSED,
+    (SessionState.CLOSED, Step.PROPOSE): SessionState.CLOSED,
     (SessionState.CLOSED, Step.CLEAR): SessionState.CLEARED,
     (SessionState.CLEARED, Step.SETTLE): SessionState.SETTLED,
 }

@@ -1,16 +1,20 @@
 """The clearing of a session as the market holds it, at a tick and at the end. Authority counts as of gate closure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from exchange.admission import judge
-from exchange.clear import clear
+from exchange.anonymous import AnonymousBook, anonymous
+from exchange.clear import to_trade
 from exchange.clearing import Clearing
 from exchange.crossings import Crossings, crossed_by
 from exchange.events import OrderAccepted
 from exchange.held_session import Session
 from exchange.parameters import Parameters
+from exchange.proposals import Checked, Proposal, best, check
 from exchange.resting import NOBODY, Resting
-from exchange.ticks import clear_rest, united, used_by, without
+from exchange.ticks import clear_rest, rest_of, united, used_by, without
+from exchange.tree import Tree
 from identity.address import Address, to_address
 from identity.errors import AuthorityRefused
 from identity.registry import Registry
@@ -55,25 +59,74 @@ def clear_tick(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """What the last clearing of a closed session is made of: what is left of its orders, and what its ticks made."""
+
+    entries: list[Resting]
+    ticks: list[Clearing]
+    tree: Tree
+    excluded: Excluded
+
+
+def _closing(session: Session, rules: Parameters, registry: Registry, crossings: Crossings) -> _Closing:
+    judged, excluded = _judged(session.took_part(), rules, registry)
+    gone = {digest for digest, _ in excluded}
+    nodes = _nodes(session, rules)
+    ticks = [without(tick.clearing, gone, nodes, rules.tree) for tick in session.ticks]
+    standing = [entry for entry in judged if entry.digest not in session.cancelled]
+    tree = crossings.left(rules.tree, session.key, crossed_by(*ticks) if ticks else None)
+    return _Closing(rest_of(standing, used_by(ticks)), ticks, tree, excluded)
+
+
 def clear_closed(
     session: Session, rules: Parameters, registry: Registry, crossings: Crossings
-) -> tuple[Clearing, Excluded]:
-    """Clear a session whose gate has closed: what its ticks made of it, and the last clearing of what is left."""
-    key, mechanism = session.key, rules.market_of(session.key.market).mechanism
-    judged, excluded = _judged(session.took_part(), rules, registry)
-    if not session.ticks:
-        return clear(judged, session=key, tree=crossings.left(rules.tree, key), mechanism=mechanism), excluded
-    nodes = {digest: rules.node_of(accepted.signed.order.asset) for digest, accepted in session.orders.items()}
-    gone = {digest for digest, _ in excluded}
-    ticks = [without(tick.clearing, gone, nodes, rules.tree) for tick in session.ticks]
-    last = clear_rest(
-        [entry for entry in judged if entry.digest not in session.cancelled],
-        used_by(ticks),
-        session=key,
-        tree=crossings.left(rules.tree, key, crossed_by(*ticks)),
-        mechanism=mechanism,
+) -> tuple[Clearing, Excluded, bytes]:
+    """Clear a session whose gate has closed: what its ticks made of it, and the last clearing of what is left.
+
+    The last is the best of our own and of those that were proposed; whose it is comes last, nothing where ours.
+    """
+    closing = _closing(session, rules, registry, crossings)
+    last, proposer = best(
+        closing.entries,
+        [(taken.matcher, taken.proposal) for taken in session.proposals],
+        blind=session.blind,
+        session=session.key,
+        tree=closing.tree,
+        mechanism=rules.market_of(session.key.market).mechanism,
     )
-    return united(ticks, last, nodes, rules.tree), excluded
+    return united(closing.ticks, last, _nodes(session, rules), rules.tree), closing.excluded, proposer
+
+
+def without_names(session: Session, rules: Parameters, registry: Registry, crossings: Crossings) -> AnonymousBook:
+    """Return the book of a closed session as a matcher may read it."""
+    closing, market = _closing(session, rules, registry, crossings), rules.market_of(session.key.market)
+    return anonymous(
+        to_trade(closing.entries, session=session.key, tree=closing.tree),
+        blind=session.blind,
+        session=session.key,
+        tree=closing.tree,
+        mechanism=market.mechanism,
+        until=market.clears_at(session.key.delivery_start),
+    )
+
+
+def check_proposal(
+    session: Session, proposal: Proposal, rules: Parameters, registry: Registry, crossings: Crossings
+) -> Checked:
+    """Check a proposal for a closed session, record by record, as things stand."""
+    closing = _closing(session, rules, registry, crossings)
+    return check(
+        proposal,
+        to_trade(closing.entries, session=session.key, tree=closing.tree),
+        blind=session.blind,
+        tree=closing.tree,
+        mechanism=rules.market_of(session.key.market).mechanism,
+    )
+
+
+def _nodes(session: Session, rules: Parameters) -> dict[bytes, int]:
+    return {digest: rules.node_of(accepted.signed.order.asset) for digest, accepted in session.orders.items()}
 
 
 def _judged(orders: Iterable[OrderAccepted], rules: Parameters, registry: Registry) -> tuple[list[Resting], Excluded]:

@@ -2,7 +2,7 @@
 
 Typed data (EIP-712) under the domain of the settlement contract. Changes of a node are numbered by `serial`, from 1 on
 and without a gap: so none can be repeated or put in another order. A change holds for every session whose gate opens
-at or after the moment it was taken; sessions that are open keep the rules they were opened with.
+in a later second than it was taken in; sessions that are open keep the rules they were opened with.
 """
 
 from dataclasses import dataclass, replace

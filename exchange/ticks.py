@@ -6,7 +6,7 @@ no part in the session, since the contract would refuse it and every other trade
 and what others had traded with it is matched again at the closure.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from exchange.clear import clear, together
@@ -38,11 +38,16 @@ def clear_rest(
     mechanism: Mechanism,
 ) -> Clearing:
     """Match what is left of the orders that stand, of which so much is `used`; `tree` says what may still cross."""
+    return clear(rest_of(standing, used), session=session, tree=tree, mechanism=mechanism)
+
+
+def rest_of(standing: Iterable[Resting], used: Mapping[bytes, int]) -> list[Resting]:
+    """Return the orders of which something is left, with what that is."""
     rest = (
         replace(entry, left=Wh(entry.order.energy - max(used[entry.digest], 0))) if entry.digest in used else entry
         for entry in standing
     )
-    return clear([entry for entry in rest if entry.energy > 0], session=session, tree=tree, mechanism=mechanism)
+    return [entry for entry in rest if entry.energy > 0]
 
 
 def without(clearing: Clearing, gone: Collection[bytes], nodes: Mapping[bytes, int], tree: Tree) -> Clearing:
@@ -51,7 +56,7 @@ def without(clearing: Clearing, gone: Collection[bytes], nodes: Mapping[bytes, i
         return clearing
     trades = [trade for trade in clearing.trades if trade.bid not in gone and trade.offer not in gone]
     uses = [use for use in clearing.own_uses if use.bid not in gone and use.offer not in gone]
-    return replace(clearing, trades=tuple(trades), own_uses=tuple(uses), nodes=_nodes(trades, nodes, tree))
+    return replace(clearing, trades=tuple(trades), own_uses=tuple(uses), nodes=results(trades, nodes, tree))
 
 
 def united(ticks: Sequence[Clearing], last: Clearing, nodes: Mapping[bytes, int], tree: Tree) -> Clearing:
@@ -67,22 +72,32 @@ def united(ticks: Sequence[Clearing], last: Clearing, nodes: Mapping[bytes, int]
     for use in (use for clearing in every for use in clearing.own_uses):
         uses[use.bid, use.offer] = uses.get((use.bid, use.offer), 0) + use.energy
     own = (OwnUse(bid=bid, offer=offer, energy=Wh(energy)) for (bid, offer), energy in sorted(uses.items()))
-    made = sorted(together(trade for clearing in every for trade in clearing.trades), key=Trade.leaf)
+    made = merged(trade for clearing in every for trade in clearing.trades)
     rates = [trade.rate for trade in made]
     return Clearing(
         rate=None,
         low=min(rates, default=last.low),
         high=max(rates, default=last.high),
-        trades=tuple(made),
+        trades=made,
         own_uses=tuple(own),
         lapsed=last.lapsed,
-        nodes=_nodes(made, nodes, tree),
+        nodes=results(made, nodes, tree),
         held=last.held,
     )
 
 
-def _nodes(trades: Sequence[Trade], nodes: Mapping[bytes, int], tree: Tree) -> tuple[NodeResult, ...]:
-    """Return what trades that each have a rate of their own come to at every node that they touch."""
+def merged(trades: Iterable[Trade]) -> tuple[Trade, ...]:
+    """Return trades by leaf, those of the same two orders at the same rate and with the same fees as one."""
+    return tuple(sorted(together(trades), key=Trade.leaf))
+
+
+def results(
+    trades: Sequence[Trade],
+    nodes: Mapping[bytes, int],
+    tree: Tree,
+    has_one_price: Callable[[int], bool] = lambda _: False,
+) -> tuple[NodeResult, ...]:
+    """Return what trades come to at every node that they touch; `has_one_price` says which have one price."""
     energy: dict[int, int] = {}
     imported: dict[int, int] = {}
     exported: dict[int, int] = {}
@@ -101,7 +116,7 @@ def _nodes(trades: Sequence[Trade], nodes: Mapping[bytes, int], tree: Tree) -> t
             energy=Wh(energy.get(number, 0)),
             imported=Wh(imported.get(number, 0)),
             exported=Wh(exported.get(number, 0)),
-            price=None,
+            price=MicroPerKwh(rates[number][0]) if number in rates and has_one_price(number) else None,
             low=MicroPerKwh(min(rates[number])) if number in rates else None,
             high=MicroPerKwh(max(rates[number])) if number in rates else None,
         )

@@ -4,27 +4,34 @@ Bottom-up, as everywhere: at each node its own orders and what is left of its ch
 and what is left moves up within the node's limits. Each alternative of a bid is a row of its own; rows choose dearest
 first, each the cheapest offers that it may buy, and an alternative never before those listed before it. On a book
 without preferences and with constant fees the trades are those of the kernel over columns.
+
+All nodes of a level are cleared together, by columns but for the choosing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Mapping
 
+import numpy as np
+
+from exchange.auction import Column
 from exchange.delivery import Mechanism
+from exchange.levels import levels_of
 from exchange.order import Side
-from exchange.tree import MOST_DEPTH, Node, Tree
+from exchange.rising import Rising, bounded
+from exchange.tree import Tree
 from exchange.units import MicroPerKwh, Wh
-from exchange.walk_meet import Buyers, Deals, Stall, meet_by_lists, meet_by_terms, meet_plain, stall_of
-from exchange.walk_order import Held, Walked, WalkOrder, WalkTrade
-from exchange.walk_rates import one_rate, rates_at_one_rate
-from exchange.walk_rows import Rows, rows_of
-from exchange.walk_terms import Terms, charged
+from exchange.walk_meet import Deals, Left, meet
+from exchange.walk_order import Held, Walked, WalkSide, WalkTrade
+from exchange.walk_rates import one_rates, rates_at_one_rate
+from exchange.walk_rows import NO_ALTERNATIVE, Rows, rows_of
+from exchange.walk_stall import Present, Stall, stall_of, within_reach
+from exchange.walk_terms import Terms
 
 _CLEARS = (Mechanism.PAY_AS_OFFER, Mechanism.PAY_AS_BID, Mechanism.PAY_AS_CLEAR)
 
 
 def walk(
-    bids: Sequence[WalkOrder],
-    offers: Sequence[WalkOrder],
+    bids: WalkSide,
+    offers: WalkSide,
     tree: Tree,
     mechanism: Mechanism,
     left_in: Mapping[int, Wh] | None = None,
@@ -39,204 +46,179 @@ def walk(
     for node in tree.nodes:
         if (node.mechanism or mechanism) not in _CLEARS:
             raise ValueError(f"node {node.number} is not cleared by itself")
-    state = _Walk(bids, offers, tree, mechanism)
-    by_depth: list[list[Node]] = [[] for _ in range(MOST_DEPTH)]
-    for node in tree.nodes:
-        by_depth[len(tree.way_up(node.number)) - 1].append(node)
-    trades: dict[int, list[WalkTrade]] = {}
-    for node in (node for level in reversed(by_depth) for node in level):
-        goes_out = (left_out or {}).get(node.number, node.export_limit)
-        comes_in = (left_in or {}).get(node.number, node.import_limit)
-        trades[node.number] = state.clear(node, limited=goes_out is not None or comes_in is not None)
-        if node.parent is not None:
-            if goes_out is not None:
-                state.limit_exports(node, goes_out)
-            if comes_in is not None:
-                state.limit_imports(node, comes_in)
-            state.move_up(node, node.parent)
-    return Walked([trade for number in sorted(trades) for trade in trades[number]], state.prices, state.held)
+    state = _Walk(bids, offers, tree, mechanism, left_in or {}, left_out or {})
+    for depth in reversed(range(state.levels)):
+        state.clear(depth)
+        if depth:
+            state.limit(depth)
+            state.move_up(depth)
+    return Walked(state.trades(), state.prices, state.held)
 
 
 class _Walk:
-    """What there is at each node, by place of the order or of the row; rates are as they are at the node reached."""
+    """What there is at each node, by place of the order or of the row; rates are as they are at the node reached.
+
+    Nodes are places, too, as they are listed in the tree.
+    """
 
     def __init__(
-        self, bids: Sequence[WalkOrder], offers: Sequence[WalkOrder], tree: Tree, mechanism: Mechanism
+        self,
+        bids: WalkSide,
+        offers: WalkSide,
+        tree: Tree,
+        mechanism: Mechanism,
+        left_in: Mapping[int, Wh],
+        left_out: Mapping[int, Wh],
     ) -> None:
         self.prices: dict[int, MicroPerKwh] = {}
         self.held: list[Held] = []
-        self._tree = tree
-        self._mechanism = mechanism
-        self._terms = None if tree.is_constant else Terms(tree)
-        self._rows: Rows = rows_of(bids, offers)
-        self._buyers = Buyers(self._rows, [bid.account for bid in bids], [bid.energy for bid in bids])
-        self._bid_node = [bid.node for bid in bids]
-        self._offer_node = [offer.node for offer in offers]
-        self._limit: list[int] = [offer.rate for offer in offers]
-        self._account = [offer.account for offer in offers]
-        self._left: list[int] = [offer.energy for offer in offers]
-        self._is_plain = [offer.preferences is None for offer in offers]
-        self._offer_rate = list(self._limit)
-        self._row_rate = list(self._rows.limit)
-        alike = self._rows.rank_limit is self._rows.limit
-        self._rank_rate = self._row_rate if alike else list(self._rows.rank_limit)
-        nodes = [node.number for node in tree.nodes]
-        self._rows_at = _grouped(map(self._bid_node.__getitem__, self._rows.bid), nodes)
-        self._offers_at = _grouped(self._offer_node, nodes)
+        self._nodes = levels_of(tree, mechanism)
+        self._number = np.array([node.number for node in tree.nodes])
+        self.levels = int(self._nodes.depth.max()) + 1
+        for limits, left in ((self._nodes.import_limit, left_in), (self._nodes.export_limit, left_out)):
+            for number in left.keys() & set(self._number.tolist()):
+                limits[np.searchsorted(self._number, number)] = left[number]
+        self._terms = None if tree.is_constant else Terms(tree, mechanism, bids.node, offers.node, offers.rate)
+        self._book: Rows = rows_of(bids, offers)
+        self._accounts = bids.account, offers.account
+        self._left = Left(bids.energy.copy(), self._book.cap, offers.energy.copy())
+        self._asks = offers.rate
+        self._is_plain_offer = np.ones(len(offers), dtype=np.bool_)
+        self._is_plain_offer[list(offers.preferences)] = False
+        self._bid_node, self._offer_node = self._places(bids.node), self._places(offers.node)
+        self._row_rate, self._rank_rate = self._book.limit.copy(), self._book.rank_limit.copy()
+        self._offer_rate = offers.rate.copy()
+        self._rows = np.flatnonzero(self._book.cap)
+        self._offers = np.arange(len(offers))
+        self._trades: list[tuple[Column, ...]] = []
 
-    def clear(self, node: Node, limited: bool) -> list[WalkTrade]:
-        """Let what has reached a node meet there, and return the trades.
+    def _places(self, numbers: Column) -> Column:
+        place = np.minimum(np.searchsorted(self._number, numbers), len(self._number) - 1)
+        if (self._number[place] != numbers).any():
+            raise ValueError("an order hangs on a node that is not there")
+        return place
 
-        Where a limit asks for it, everything that has reached the node is in merit order then.
-        """
-        number, rows, offers = node.number, self._rows_at[node.number], self._offers_at[node.number]
-        self._price_rows(node, rows)
-        row_rate, offer_rate = self._row_rate, self._offer_rate
-        if (
-            rows and offers and not limited and self._terms is None
-        ):  # what no rate on the other side can meet need not be sorted
-            highest, lowest = max(map(row_rate.__getitem__, rows)), min(map(offer_rate.__getitem__, offers))
-            rows = [row for row in rows if row_rate[row] >= lowest]
-            offers = [offer for offer in offers if offer_rate[offer] <= highest]
-        rows.sort()  # priority first: the sorts by rate are stable
-        rows.sort(key=self._rank_rate.__getitem__, reverse=True)
-        offers.sort()
-        offers.sort(key=offer_rate.__getitem__)
-        if not rows or not offers:
-            return []
-        stall = stall_of(offers, offer_rate, self._account, self._left)
-        mechanism = node.mechanism or self._mechanism
-        deals = self._meet(node, mechanism, rows, stall)
-        if not deals.row:
-            return []
-        for place, left in zip(offers, stall.left, strict=False):
-            self._left[place] = left
-        sold = list(map(stall.offer.__getitem__, deals.rank))
-        rates = self._rates(number, mechanism, rows, stall, deals, sold)
-        bought = map(self._rows.bid.__getitem__, deals.row)
-        under = map(self._rows.alternative.__getitem__, deals.row)
-        return list(zip(bought, sold, deals.energy, rates, repeat(number), under, strict=False))
+    def clear(self, depth: int) -> None:
+        """Let what has reached the nodes of a level meet there."""
+        self._price_rows(depth)
+        rows, offers = self._rows_at(depth), self._offers_at(depth)
+        if not len(rows.place) or not len(offers.place):
+            return
+        if self._terms is None:
+            offers = within_reach(rows, offers, len(self._nodes))
+        offers = offers.ordered(offers.rate, len(self._nodes))
+        ways = None if self._terms is None else self._terms.ways(offers)
+        stall = stall_of(self._book, rows, self._rank_rate[rows.place], offers, len(self._nodes), ways)
+        bid = self._book.bid[stall.rows.place]
+        agree = None if self._terms is None else self._terms.agreement(stall, bid, self._book.limit[stall.rows.place])
+        deals = meet(stall, bid, self._accounts, self._left, agree)
+        if len(deals):
+            self._note(stall, bid, deals)
 
-    def limit_exports(self, node: Node, limit: Wh) -> None:
-        """Hold back what is left of offers beyond the cheapest up to the limit."""
-        room: int = limit
-        for place in self._offers_at[node.number]:  # in merit order since the node was cleared
-            goes = min(self._left[place], room)
-            if goes < self._left[place]:
-                self.held.append((Side.OFFER, place, node.number, Wh(self._left[place] - goes)))
-            self._left[place] = goes
-            room -= goes
-
-    def limit_imports(self, node: Node, limit: Wh) -> None:
-        """Hold back what is left of bids beyond the dearest up to the limit.
+    def limit(self, depth: int) -> None:
+        """Hold back what is left of offers beyond the cheapest that may leave a node, and of bids beyond the dearest
+        that may come in.
 
         A bid stands where the first of its rows does that can still buy, with no more than all of them together can.
         """
-        room: int = limit
-        rows, left, seen = self._rows, self._buyers.left, set()
-        for row in self._rows_at[node.number]:
-            bid = rows.bid[row]
-            if bid in seen or not rows.cap[row]:
-                continue
-            seen.add(bid)
-            wants = min(left[bid], sum(rows.cap[rows.first[bid] : rows.first[bid + 1]]))
-            left[bid] = min(wants, room)
-            if left[bid] < wants:
-                self.held.append((Side.BID, bid, node.number, Wh(wants - left[bid])))
-            room -= left[bid]
+        offers, left, book = self._offers_at(depth), self._left, self._book
+        side = Rising(offers.place, offers.node, offers.rate, left.offer[offers.place])
+        crossing, held_offers = bounded(side, side.rate, self._nodes.export_limit)
+        if crossing is not side:
+            left.offer[offers.place] = 0
+            left.offer[crossing.row] = crossing.energy
+        rows = self._rows_at(depth)
+        bid, first = np.unique(book.bid[rows.place], return_index=True)
+        hope = np.add.reduceat(left.cap, book.first)[bid] if len(bid) else bid
+        wanted = np.minimum(left.bid[bid], hope)
+        side = Rising(bid, rows.node[first], self._rank_rate[rows.place[first]], wanted)
+        crossing, held_bids = bounded(side, -side.rate, self._nodes.import_limit)
+        if crossing is not side:
+            left.bid[bid] = 0
+            left.bid[crossing.row] = crossing.energy
+        held = [
+            (node, which, place, energy)
+            for which, columns in ((Side.OFFER, held_offers), (Side.BID, held_bids))
+            for place, node, energy in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+        held.sort(key=lambda one: one[0])
+        self.held += [(which, place, int(self._number[node]), Wh(energy)) for node, which, place, energy in held]
 
-    def move_up(self, node: Node, parent: int) -> None:
-        """Take what is left to the node above; offers grow dearer by the fee of the node they leave."""
-        left, rate, fee = self._left, self._offer_rate, node.fee
-        offers = [place for place in self._offers_at.pop(node.number) if left[place]]
-        if fee.ppm:
-            for place in offers:
-                rate[place] += fee.at(MicroPerKwh(self._limit[place]))
-        elif constant := fee.constant:
-            for place in offers:
-                rate[place] += constant
-        self._offers_at[parent] += offers
-        bid_of, wanted, cap = self._rows.bid, self._buyers.left, self._rows.cap
-        self._rows_at[parent] += [row for row in self._rows_at.pop(node.number) if wanted[bid_of[row]] and cap[row]]
-
-    def _price_rows(self, node: Node, rows: list[int]) -> None:
-        """Say what rows are worth at the node that they have reached."""
-        row_rate, rank_rate = self._row_rate, self._rank_rate
+    def move_up(self, depth: int) -> None:
+        """Take what is left to the nodes above; offers grow dearer by the fees of the nodes they leave."""
+        offers = self._offers_at(depth)
+        self._offer_rate[offers.place] += self._nodes.fee[offers.node]
         if self._terms is not None:
-            limit, rank_limit = self._rows.limit, self._rows.rank_limit
-            for row in rows:
-                origin = self._bid_node[self._rows.bid[row]]
-                row_rate[row] = self._terms.worth(limit[row], origin, node.number)
-                rank_rate[row] = self._terms.worth(rank_limit[row], origin, node.number)
-        elif fee := node.fee.constant:
-            for row in rows:
-                row_rate[row] -= fee
-            if rank_rate is not row_rate:
-                for row in rows:
-                    rank_rate[row] -= fee
+            self._offer_rate[offers.place] += self._terms.shares(offers)
+        self._offer_node[offers.place] = self._nodes.parent[offers.node]
+        bids = np.flatnonzero(self._nodes.depth[self._bid_node] == depth)
+        self._bid_node[bids] = self._nodes.parent[self._bid_node[bids]]
 
-    def _meet(self, node: Node, mechanism: Mechanism, ranked: list[int], stall: Stall) -> Deals:
-        rows = self._rows
-        if self._terms is not None and mechanism is not Mechanism.PAY_AS_CLEAR:
-            return self._meet_by_terms(self._terms, node.number, ranked, stall)
-        if not rows.plain and (
-            any(map(rows.special.__getitem__, ranked)) or not all(map(self._is_plain.__getitem__, stall.offer))
-        ):
-            return meet_by_lists(ranked, self._row_rate, self._buyers, stall)
-        return meet_plain(ranked, self._row_rate, self._buyers, stall)
+    def trades(self) -> list[WalkTrade]:
+        """Return all trades by the number of their node."""
+        if not self._trades:
+            return []
+        columns = [np.concatenate(column) for column in zip(*self._trades, strict=True)]
+        order = np.argsort(columns[4], kind="stable")
+        bid, offer, energy, rate, top, alternative = (column[order].tolist() for column in columns)
+        under = [None if one == NO_ALTERNATIVE else one for one in alternative]
+        return list(zip(bid, offer, energy, rate, top, under, strict=True))
 
-    def _meet_by_terms(self, terms: Terms, number: int, ranked: list[int], stall: Stall) -> Deals:
-        """Match where fees are shares of what the seller gets: whether two agree is a question of their path."""
-        tree, bid_node, bid_of, limit = self._tree, self._bid_node, self._rows.bid, self._rows.limit
-        origin, asks, asked = self._offer_node, self._limit, stall.rate
-        fee = tree[number].fee
-        # where pay-as-clear, which goes by the dearest case, refused a pair further down, it must not meet up here
-        mixed = any((node.mechanism or self._mechanism) is Mechanism.PAY_AS_CLEAR for node in tree.nodes)
+    def _rows_at(self, depth: int) -> Present:
+        """Return the rows at the nodes of a level that can still buy, by place."""
+        left, rows = self._left, self._rows
+        rows = self._rows = rows[(left.bid[self._book.bid[rows]] > 0) & (left.cap[rows] > 0)]
+        node = self._bid_node[self._book.bid[rows]]
+        at = np.flatnonzero(self._nodes.depth[node] == depth)
+        return Present(rows[at], node[at], self._row_rate[rows[at]])
 
-        def agree(row: int, rank: int) -> bool:
-            buyer, offer = bid_node[bid_of[row]], stall.offer[rank]
-            if mixed and tree.top(origin[offer], buyer) != number:
-                return False
-            return asked[rank] + charged((*terms.below(buyer, number), fee), asks[offer]) <= limit[row]
+    def _offers_at(self, depth: int) -> Present:
+        """Return the offers at the nodes of a level that have something left, by place."""
+        offers = self._offers = self._offers[self._left.offer[self._offers] > 0]
+        node = self._offer_node[offers]
+        at = np.flatnonzero(self._nodes.depth[node] == depth)
+        return Present(offers[at], node[at], self._offer_rate[offers[at]])
 
-        names: dict[object, int] = {}
-        ways = []
-        for offer in stall.offer:
-            path = tree.way_up(origin[offer])
-            child = path[max(path.index(number) - 1, 0)] if mixed else number
-            ways.append(names.setdefault((child, terms.below(origin[offer], number)), len(names)))
-        return meet_by_terms(ranked, self._buyers, stall, ways, agree)
+    def _price_rows(self, depth: int) -> None:
+        """Say what rows are worth at the nodes that they have reached."""
+        rows = self._rows_at(depth)
+        if self._terms is None:
+            fee = self._nodes.fee[rows.node]
+            self._row_rate[rows.place] -= fee
+            self._rank_rate[rows.place] -= fee
+        else:
+            bid = self._book.bid[rows.place]
+            self._row_rate[rows.place] = self._terms.worths(self._book.limit[rows.place], bid, rows.node)
+            self._rank_rate[rows.place] = self._terms.worths(self._book.rank_limit[rows.place], bid, rows.node)
 
-    def _rates(
-        self, number: int, mechanism: Mechanism, ranked: list[int], stall: Stall, deals: Deals, sold: list[int]
-    ) -> list[int]:
-        """Return what the seller of each deal gets; `sold` are the places of their offers."""
-        asks, terms = list(map(self._limit.__getitem__, sold)), self._terms
-        if mechanism is Mechanism.PAY_AS_OFFER:
-            return asks
-        at_node = list(map(self._row_rate.__getitem__, deals.row))
-        asked = list(map(stall.rate.__getitem__, deals.rank))
-        if mechanism is Mechanism.PAY_AS_CLEAR:
-            price = one_rate(ranked, self._row_rate, self._buyers, stall, self._is_plain, deals)
-            if price is not None:
-                self.prices[number] = MicroPerKwh(price)
-            at_node = rates_at_one_rate(price, asked, at_node)
-        elif terms is not None:
-            bids, limit = map(self._rows.bid.__getitem__, deals.row), map(self._rows.limit.__getitem__, deals.row)
-            sellers, buyers = map(self._offer_node.__getitem__, sold), map(self._bid_node.__getitem__, bids)
-            return list(map(terms.most_for_seller, limit, sellers, buyers))
-        if terms is not None:
-            ways = (terms.below(self._offer_node[place], number) for place in sold)
-            return list(map(terms.kept, ways, at_node))
-        return [rate - there + own for rate, there, own in zip(at_node, asked, asks, strict=True)]
-
-
-def _grouped(nodes: Iterable[int], numbers: Iterable[int]) -> dict[int, list[int]]:
-    """Return the places of each number of a node; raises `ValueError` where one is not among the numbers."""
-    places: dict[int, list[int]] = {number: [] for number in numbers}
-    try:
-        for place, number in enumerate(nodes):
-            places[number].append(place)
-    except KeyError as error:
-        raise ValueError("an order hangs on a node that is not there") from error
-    return places
+    def _note(self, stall: Stall, bid: Column, deals: Deals) -> None:
+        """Write down the deals of a level, each with what its seller gets."""
+        nodes, row = len(self._nodes), stall.rows.place[deals.row]
+        offer, node = stall.offers.place[deals.offer], stall.rows.node[deals.row]
+        offered, asked, asks = stall.rows.rate[deals.row], stall.offers.rate[deals.offer], self._asks[offer]
+        alternative, mechanism = self._book.alternative[row], self._nodes.mechanism[node]
+        at_node = np.where(mechanism == Mechanism.PAY_AS_OFFER, asked, offered)
+        uniform = mechanism == Mechanism.PAY_AS_CLEAR
+        if uniform.any():
+            plain = np.flatnonzero(uniform & (alternative == NO_ALTERNATIVE) & self._is_plain_offer[offer])
+            unsold = np.flatnonzero(
+                (self._left.offer[stall.offers.place] > 0) & self._is_plain_offer[stall.offers.place]
+            )
+            unserved = np.flatnonzero(
+                (self._left.bid[bid] > 0) & (self._book.alternative[stall.rows.place] == NO_ALTERNATIVE)
+            )
+            prices = one_rates(
+                Present(offer[plain], node[plain], asked[plain]),
+                Present(row[plain], node[plain], offered[plain]),
+                stall.offers.some(unsold),
+                stall.rows.some(unserved),
+                nodes,
+            )
+            numbers = self._number[prices.places].tolist()
+            self.prices |= dict(zip(numbers, prices.rate[prices.places].tolist(), strict=True))
+            at_node = np.where(uniform, rates_at_one_rate(prices, node, asked, offered), at_node)
+        if self._terms is None:
+            rate = at_node - asked + asks
+        else:
+            rate = self._terms.for_sellers(node, self._book.bid[row], self._book.limit[row], offer, at_node)
+        self._trades.append((self._book.bid[row], offer, deals.energy, rate, self._number[node], alternative))

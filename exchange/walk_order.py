@@ -1,12 +1,13 @@
 """Orders as the walk through a tree takes them, and what it decides."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from exchange.auction import Column
 from exchange.order import Side
 from exchange.preferences import Preferences
 from exchange.units import MicroPerKwh, Wh
 from identity.address import Address
-from identity.claim_data import EnergyType
 
 WalkTrade = tuple[int, int, Wh, MicroPerKwh, int, int | None]
 """A trade: place of its bid, place of its offer, energy, what the seller gets per kWh, number of the deepest node above
@@ -16,23 +17,26 @@ Held = tuple[Side, int, int, Wh]
 """What could not leave a node since its limit was used up: side and place of the order, number of the node, energy."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalkOrder:
-    """An order that hangs on a node. Its place in the list of its side is its priority among equal rates.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WalkSide:
+    """One side of a book as columns, a row an order; its place there is its priority among equal rates.
 
-    `rate` is its limit, a bid's covers all fees. `holder` holds the account, `energy_type` is what the claim of the
-    asset says: what the preferences of others are held against.
+    `node` is the number of the node that it hangs on, `rate` its limit (µ/kWh, a bid's covers all fees), `energy` what
+    it is for (Wh). `holder` holds the account, `energy_type` is what the claim of the asset says: what the preferences
+    of others are held against. `preferences` are by place, of those that have some.
     """
 
-    node: int
-    side: Side
-    rate: MicroPerKwh
-    energy: Wh
-    account: int
-    holder: Address
-    asset: Address
-    energy_type: EnergyType
-    preferences: Preferences | None = None
+    node: Column
+    rate: Column
+    energy: Column
+    account: Column
+    energy_type: Column
+    holder: Sequence[Address]
+    asset: Sequence[Address]
+    preferences: Mapping[int, Preferences]
+
+    def __len__(self) -> int:
+        return len(self.node)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,273 +1,239 @@
-"""The rows of a walk: each alternative of a bid is a row, and each row knows the lists in which its offers stand.
+"""The rows of a walk: each alternative of a bid is a row, and lists say which offers suit it.
 
 A list holds the offers with certain marks: who may buy (anybody, or one address that the offer names), from whom
 (anybody, or one address that a bid names) and of which kind (any, or certain energy types). What a row accepts is then
 some lists, one for most rows, and nothing is left to ask of an offer but its rate and its account.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, compress, repeat
+from itertools import repeat
 
-from exchange.preferences import Alternative, Preferences
-from exchange.units import MAX_ENERGY
-from exchange.walk_order import WalkOrder
+import numpy as np
+
+from exchange.auction import Column
+from exchange.preferences import Alternative
+from exchange.units import MAX_ENERGY, MAX_RATE
+from exchange.walk_order import WalkSide
 from identity.address import Address
-
-ANYTHING = 0
-"""The list of all offers that name no partners."""
-
-SEVERAL = -1
-"""Stands for a list where a row accepts several."""
-
-_NOTHING = -2
-"""Stands for a list where a row accepts none that has an offer."""
 
 NO_CAP = MAX_ENERGY + 1
 """The cap of a row that has none: no order is for as much, but for what its rows take from it."""
 
+NO_ALTERNATIVE = -1
+"""Stands for an alternative where a bid has no preferences."""
+
 _MOST_KINDS = 8
 """With more kinds of energy than this wanted in a book, each energy type is a kind, and a row accepts several."""
+
+_TYPES = 256
+"""Energy types have numbers below this."""
 
 _Kind = bytes
 """The numbers of energy types, ascending; empty for any."""
 
 _ANY = _Kind()
 
-_ANYTHING_GOES = Alternative()
 
-_Marks = tuple[Address | None, Address | None, _Kind]
-"""Who may buy, from whom, and which energy; none is anybody."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """Who stands in which lists: places of rows or of offers, and beside each the number of a list."""
+
+    place: Column
+    number: Column
+
+    def some(self, places: Column) -> "Standing":
+        """Return some of the entries."""
+        return Standing(self.place[places], self.number[places])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """Bids as rows in order of priority: by place of the bid, then of the alternative.
 
-    By row: `bid`, `alternative` (none where the bid has no preferences), `limit`, `rank_limit` (the lowest of its own
-    and all earlier limits of the bid: what it is ranked by; the same column where no bid has two), `cap` (what may
-    still be bought under it; nothing where no offer can suit), `only` (the list it accepts, or `SEVERAL`, which are in
-    `several`) and `special` (whether it is anything but a bid without preferences that accepts the list `ANYTHING`).
-    `first` is the first row of each bid, and behind all bids the number of rows.
-    By place of an offer: `kinds`, a mask for each list that depends on the kind alone, `ANYTHING` first; and `is_rare`,
-    whether it stands in lists that depend on names, too, which are in `rare`. `plain`: nobody asks for anything.
+    By row: `bid`, `alternative` (`NO_ALTERNATIVE` where the bid has no preferences), `limit`, `rank_limit` (the lowest
+    of its own and all earlier limits of the bid: what it is ranked by) and `cap` (what may be bought under it; nothing
+    where it names partners who offer nothing). `first` is the first row of each bid. `accepted` are the lists that
+    rows accept, `offered` those in which offers stand; a list has a number below `lists`.
     """
 
-    bid: list[int]
-    first: list[int]
-    alternative: list[int | None]
-    limit: list[int]
-    rank_limit: list[int]
-    cap: list[int]
-    only: list[int]
-    several: dict[int, tuple[int, ...]]
-    special: bytearray
-    kinds: list[bytearray]
-    is_rare: bytearray
-    rare: dict[int, tuple[int, ...]]
-    plain: bool
-
-    def lists_of(self, row: int) -> tuple[int, ...]:
-        """Return the lists that a row accepts."""
-        return self.several[row] if self.only[row] == SEVERAL else (self.only[row],)
-
-    def listed(self, offers: list[int]) -> dict[int, list[int]]:
-        """Return the lists of some offers, given in merit order: ranks, ascending, and behind them a mark."""
-        end = len(offers)
-        ranks = range(end)
-        lists = {}
-        for number, mask in enumerate(self.kinds):
-            lists[number] = list(compress(ranks, map(mask.__getitem__, offers)))
-        rare = self.rare
-        for rank in compress(ranks, map(self.is_rare.__getitem__, offers)):
-            for number in rare[offers[rank]]:
-                if number in lists:
-                    lists[number].append(rank)
-                else:
-                    lists[number] = [rank]
-        for ranked in lists.values():
-            ranked.append(end)
-        return lists
+    bid: Column
+    first: Column
+    alternative: Column
+    limit: Column
+    rank_limit: Column
+    cap: Column
+    accepted: Standing
+    offered: Standing
+    lists: int
 
 
-def rows_of(bids: Sequence[WalkOrder], offers: Sequence[WalkOrder]) -> Rows:
+def rows_of(bids: WalkSide, offers: WalkSide) -> Rows:
     """Return the rows of bids and the lists of offers."""
-    asking = {place: bid.preferences.alternatives for place, bid in enumerate(bids) if bid.preferences is not None}
-    naming = {
-        place: _partners(offer.preferences) for place, offer in enumerate(offers) if offer.preferences is not None
-    }
-    rows = _rows_by_bid([bid.rate for bid in bids], asking, len(offers), plain=not asking and not naming)
-    if rows.plain:
-        return rows
-    wishes = [alternative for alternatives in asking.values() for alternative in alternatives]
-    index = _Index({wish.kind for wish in wishes if wish.kind})
-    buyers = _named(bids, {address for partners in naming.values() for address in partners})
-    _prefer(rows, asking, buyers, index)
-    for place, buyer in buyers.items():
-        if place not in asking:
-            _accept(rows, rows.first[place], index.of_bid(buyer, _ANYTHING_GOES))
-    types = bytes([offer.energy_type for offer in offers])
-    rows.kinds.clear()
-    for kind in index.kinds:
-        mask = bytearray(types.translate(bytes(not kind or number in kind for number in range(256))))
-        for place in naming:
-            mask[place] = False
-        rows.kinds.append(mask)
-    sellers = _named(offers, {address for wish in wishes for address in wish.partners})
-    for place in sorted(naming.keys() | sellers.keys()):
-        if lists := index.of_offer(types[place], naming.get(place, ()), sellers.get(place, ())):
-            rows.rare[place] = lists
-            rows.is_rare[place] = True
-    _forget_empty_lists(rows, index)
-    return rows
+    asking = sorted(bids.preferences)
+    count = np.ones(len(bids), dtype=np.int64)
+    count[asking] = [len(bids.preferences[place].alternatives) for place in asking]
+    first = np.cumsum(count) - count
+    bid = np.repeat(np.arange(len(bids)), count)
+    own = bids.rate[bid]
+    wishes = [wish for place in asking for wish in bids.preferences[place].alternatives]
+    wishing = np.flatnonzero(_mask(asking, len(bids))[bid])
+    limit, cap = own.copy(), np.full(len(bid), NO_CAP)
+    limit[wishing] = [MAX_RATE if wish.limit is None else wish.limit for wish in wishes]
+    cap[wishing] = [NO_CAP if wish.most_energy is None else wish.most_energy for wish in wishes]
+    np.minimum(limit, own, out=limit)
+    turn = np.arange(len(bid)) - first[bid]
+    alternative = np.full(len(bid), NO_ALTERNATIVE)
+    alternative[wishing] = turn[wishing]
+    rank_limit = limit.copy()
+    for after in range(1, int(count.max(initial=1))):
+        rows = np.flatnonzero(turn == after)
+        rank_limit[rows] = np.minimum(rank_limit[rows - 1], rank_limit[rows])
+    accepted, offered, lists = _lists(bids, offers, bid, wishing, wishes)
+    cap[~_mask(accepted.place, len(bid))] = 0
+    return Rows(bid, first, alternative, limit, rank_limit, cap, accepted, offered, lists)
 
 
-def _rows_by_bid(limit: list[int], asking: Mapping[int, Sequence[Alternative]], offers: int, plain: bool) -> Rows:
-    """Return rows, one a bid or one an alternative, as if everybody accepted anything."""
-    count = [1] * len(limit)
-    for place, alternatives in asking.items():
-        count[place] = len(alternatives)
-    first = list(accumulate(count, initial=0))
-    bid = list(range(len(limit)))
-    if several := first[-1] > len(limit):
-        bid = list(chain.from_iterable(map(repeat, bid, count)))
-        limit = [limit[place] for place in bid]
-    return Rows(
-        bid=bid,
-        first=first,
-        alternative=[None] * len(bid),
-        limit=limit,
-        rank_limit=list(limit) if several else limit,
-        cap=[NO_CAP] * len(bid),
-        only=[ANYTHING] * len(bid),
-        several={},
-        special=bytearray(len(bid)),
-        kinds=[bytearray(b"\1" * offers)],
-        is_rare=bytearray(offers),
-        rare={},
-        plain=plain,
+def _lists(
+    bids: WalkSide, offers: WalkSide, bid: Column, wishing: Column, wishes: Sequence[Alternative]
+) -> tuple[Standing, Standing, int]:
+    """Return the lists that rows accept, those in which offers stand, and how many there are.
+
+    The marks of a list are three numbers in one: who may buy, from whom, and the kind, nought for anybody and any.
+    Lists that no name is on have the lowest numbers, and a row may hope for them; others are there if they have an
+    offer and a row that accepts them.
+    """
+    kinds = _kinds(wishes)
+    naming = sorted(offers.preferences)
+    named_buyers = [offers.preferences[place].alternatives[0].partners for place in naming]
+    named_sellers = [wish.partners for wish in wishes]
+    buyers, sellers = _numbers(named_buyers), _numbers(named_sellers)
+    by_seller, by_buyer = len(kinds), len(kinds) * (len(sellers) + 1)
+
+    row, mark = _each(np.arange(len(bid)), _by_kind(wishes, kinds, wishing, len(bid)))
+    row, mark = _each_named(row, mark, _by_name(named_sellers, sellers, wishing, len(bid)), by_seller)
+    row, mark = _or_named(row, mark, bid[row], bids, buyers, by_buyer)
+
+    offer, marked = np.arange(len(offers)), np.zeros(len(offers), dtype=np.int64)
+    offer, marked = _each_named(
+        offer, marked, _by_name(named_buyers, buyers, np.array(naming, dtype=np.int64), len(offers)), by_buyer
+    )
+    offer, marked = _or_named(offer, marked, offer, offers, sellers, by_seller)
+    sold = offers.energy_type[offer]
+    suits = [np.flatnonzero(_mask(list(kind), _TYPES)[sold]) for kind in kinds[1:]]
+    marked = np.concatenate((marked, *(marked[at] + number for number, at in enumerate(suits, start=1))))
+    offer = np.concatenate((offer, *(offer[at] for at in suits)))
+
+    rare, rarely = np.flatnonzero(mark >= len(kinds)), np.flatnonzero(marked >= len(kinds))
+    both = np.intersect1d(_distinct(mark[rare]), _distinct(marked[rarely]), assume_unique=True)
+    return (
+        _numbered(Standing(row, mark), rare, both, len(kinds)),
+        _numbered(Standing(offer, marked), rarely, both, len(kinds)),
+        len(kinds) + len(both),
     )
 
 
-def _prefer(
-    rows: Rows,
-    asking: Mapping[int, Sequence[Alternative]],
-    buyers: Mapping[int, tuple[Address, ...]],
-    index: "_Index",
-) -> None:
-    """Write down the alternatives of bids; `buyers` are the names by which offers name a bid."""
-    first, alternative, special, only = rows.first, rows.alternative, rows.special, rows.only
-    for place, alternatives in asking.items():
-        row = first[place]
-        lowest = own = rows.limit[row]
-        buyer = buyers.get(place, ())
-        for number, wish in enumerate(alternatives, start=row):
-            alternative[number] = number - row
-            special[number] = True
-            limit, most = wish.limit, wish.most_energy
-            if limit is not None and limit < own:
-                rows.limit[number] = limit
-                lowest = min(lowest, limit)
-            if lowest < own:
-                rows.rank_limit[number] = lowest
-            if most is not None:
-                rows.cap[number] = most
-            if buyer or wish.partners:
-                _accept(rows, number, index.of_bid(buyer, wish))
-            elif kind := wish.kind:
-                lists = index.of_kind(kind)
-                if len(lists) == 1:
-                    only[number] = lists[0]
-                else:
-                    _accept(rows, number, lists)
+def _numbered(standing: Standing, rare: Column, marks: Column, common: int) -> Standing:
+    """Give the lists with names numbers from `common` on, and strike the entries in lists that are not there."""
+    number = standing.number.copy()
+    if not len(marks):
+        number[rare] = -1
+    else:
+        place = np.minimum(np.searchsorted(marks, number[rare]), len(marks) - 1)
+        number[rare] = np.where(marks[place] == number[rare], place + common, -1)
+    return Standing(standing.place, number).some(np.flatnonzero(number >= 0))
 
 
-def _accept(rows: Rows, row: int, lists: tuple[int, ...]) -> None:
-    rows.special[row] = True
-    rows.only[row] = SEVERAL if len(lists) > 1 else lists[0]
-    if len(lists) > 1:
-        rows.several[row] = lists
+def _kinds(wishes: Sequence[Alternative]) -> tuple[_Kind, ...]:
+    """Return the kinds of which there are lists, any first."""
+    wanted = {wish.kind for wish in wishes} - {_ANY}
+    if len(wanted) > _MOST_KINDS:
+        wanted = {bytes((energy_type,)) for kind in wanted for energy_type in kind}
+    return (_ANY, *sorted(wanted))
 
 
-def _forget_empty_lists(rows: Rows, index: "_Index") -> None:
-    """Strike lists without offers, and let rows that accept nothing else ask for nothing."""
-    by_name = len(index.kinds)  # lists with a higher number depend on names
-    filled = {number for lists in rows.rare.values() for number in lists}
-    for row, lists in list(rows.several.items()):
-        kept = tuple(number for number in lists if number < by_name or number in filled)
-        if len(kept) < 2:
-            del rows.several[row]
-            rows.only[row] = kept[0] if kept else _NOTHING
-        else:
-            rows.several[row] = kept
-    only = rows.only
-    for row in compress(range(len(only)), rows.special):
-        number = only[row]
-        if number == _NOTHING or (number >= by_name and number not in filled):
-            only[row] = _NOTHING
-            rows.cap[row] = 0
+def _by_kind(
+    wishes: Sequence[Alternative], kinds: tuple[_Kind, ...], wishing: Column, rows: int
+) -> tuple[Column, Column]:
+    """Return how many kinds each row accepts, and which, row by row."""
+    number = {kind: place for place, kind in enumerate(kinds)}
+    wanted = [wish.kind for wish in wishes]
+    count = np.ones(rows, dtype=np.int64)
+    if number.keys() >= set(wanted):
+        entries = np.zeros(rows, dtype=np.int64)
+        entries[wishing] = list(map(number.__getitem__, wanted))
+        return count, entries
+    count[wishing] = [len(kind) or 1 for kind in wanted]
+    entries = np.zeros(int(count.sum()), dtype=np.int64)
+    entries[np.repeat(_mask(wishing, rows), count)] = [
+        number[one] for kind in wanted for one in ([bytes((energy_type,)) for energy_type in kind] or [_ANY])
+    ]
+    return count, entries
 
 
-def _partners(preferences: Preferences) -> tuple[Address, ...]:
-    return tuple(sorted({address for alternative in preferences.alternatives for address in alternative.partners}))
+def _numbers(named: Sequence[tuple[Address, ...]]) -> dict[Address, int]:
+    """Return a number from 1 for each address that is named."""
+    addresses = dict.fromkeys(address for addresses in named for address in addresses)
+    return dict(zip(addresses, range(1, len(addresses) + 1), strict=True))
 
 
-def _named(orders: Sequence[WalkOrder], names: Collection[Address]) -> dict[int, tuple[Address, ...]]:
-    """Return by place, of the orders that somebody names, the names of asset and holder that do."""
-    if not names:
-        return {}
-    known, places = names.__contains__, range(len(orders))
-    assets, holders = [order.asset for order in orders], [order.holder for order in orders]
-    named: dict[int, tuple[Address, ...]] = {place: (assets[place],) for place in compress(places, map(known, assets))}
-    for place in compress(places, map(known, holders)):
-        asset, holder = named.get(place), holders[place]
-        if asset is None:
-            named[place] = (holder,)
-        elif asset[0] != holder:
-            named[place] = (*asset, holder)
-    return named
+def _by_name(
+    named: Sequence[tuple[Address, ...]], numbers: Mapping[Address, int], places: Column, rows: int
+) -> tuple[Column, Column]:
+    """Return how many names stand at each row, at least one, and their numbers, row by row: nought for anybody.
+
+    `named` are the names at `places`.
+    """
+    count = np.zeros(rows, dtype=np.int64)
+    count[places] = list(map(len, named))
+    entries = np.zeros(int(np.maximum(count, 1).sum()), dtype=np.int64)
+    entries[np.repeat(count > 0, np.maximum(count, 1))] = [
+        numbers[address] for addresses in named for address in addresses
+    ]
+    return np.maximum(count, 1), entries
 
 
-class _Index:
-    """The lists there are, by their marks: a row asks for lists, and an offer stands in those that were asked for."""
+def _each(place: Column, listed: tuple[Column, Column]) -> tuple[Column, Column]:
+    count, entries = listed
+    return np.repeat(place, count), entries
 
-    def __init__(self, wanted: Collection[_Kind]) -> None:
-        if len(wanted) > _MOST_KINDS:
-            wanted = {bytes((energy_type,)) for kind in wanted for energy_type in kind}
-        self.kinds = (_ANY, *sorted(wanted))
-        self._number: dict[_Marks, int] = {(None, None, kind): number for number, kind in enumerate(self.kinds)}
-        self._by_kind: dict[_Kind, tuple[int, ...]] = {}
-        self._kinds_of: dict[int, list[_Kind]] = {}
 
-    def of_kind(self, types: _Kind) -> tuple[int, ...]:
-        """Return the lists that a row accepts which names no partners and is named by no offer."""
-        lists = self._by_kind.get(types)
-        if lists is None:
-            lists = self._by_kind[types] = tuple(self._number[None, None, kind] for kind in self._kinds(types))
-        return lists
+def _each_named(place: Column, mark: Column, listed: tuple[Column, Column], weight: int) -> tuple[Column, Column]:
+    """Repeat each entry for each of the names that stand at its place; `weight` is what a name counts in a mark."""
+    count, entries = listed
+    start = np.cumsum(count) - count
+    times = count[place]
+    at = np.repeat(np.arange(len(place)), times)
+    turn = np.arange(len(at)) - np.repeat(np.cumsum(times) - times, times)
+    return place[at], mark[at] + weight * entries[start[place[at]] + turn]
 
-    def of_bid(self, buyer: tuple[Address, ...], wish: Alternative) -> tuple[int, ...]:
-        """Return the lists that a row accepts."""
-        number, kinds = self._number, self._kinds(wish.kind)
-        return tuple(
-            [
-                number.setdefault((who, partner, kind), len(number))
-                for who in (None, *buyer)
-                for partner in wish.partners or (None,)
-                for kind in kinds
-            ]
-        )
 
-    def of_offer(self, energy_type: int, partners: tuple[Address, ...], seller: tuple[Address, ...]) -> tuple[int, ...]:
-        """Return the lists in which an offer stands because of a name."""
-        kinds = self._kinds_of.get(energy_type)
-        if kinds is None:
-            kinds = [kind for kind in self.kinds if not kind or energy_type in kind]
-            self._kinds_of[energy_type] = kinds
-        number = self._number
-        sellers = (None, *seller) if partners else seller
-        asked = [(buyer, partner, kind) for buyer in partners or (None,) for partner in sellers for kind in kinds]
-        return tuple([number[marks] for marks in asked if marks in number])
+def _or_named(
+    place: Column, mark: Column, order: Column, side: WalkSide, numbers: Mapping[Address, int], weight: int
+) -> tuple[Column, Column]:
+    """Repeat entries for the names, of asset and holder, by which somebody names their order."""
+    if not numbers:
+        return place, mark
+    asset, holder = (
+        np.fromiter(map(numbers.get, names, repeat(0)), dtype=np.int64, count=len(side))
+        for names in (side.asset, side.holder)
+    )
+    holder[holder == asset] = 0
+    by_asset, by_holder = np.flatnonzero(asset[order]), np.flatnonzero(holder[order])
+    places = np.concatenate((place, place[by_asset], place[by_holder]))
+    marks = np.concatenate(
+        (mark, mark[by_asset] + weight * asset[order[by_asset]], mark[by_holder] + weight * holder[order[by_holder]])
+    )
+    return places, marks
 
-    def _kinds(self, types: _Kind) -> Sequence[_Kind]:
-        return (types,) if types in self.kinds else [bytes((energy_type,)) for energy_type in types]
+
+def _distinct(numbers: Column) -> Column:
+    """Return numbers that are not negative in ascending order, each once."""
+    ascending = np.sort(numbers)
+    return ascending[np.diff(ascending, prepend=-1) > 0]
+
+
+def _mask(places: Sequence[int] | Column, length: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    mask = np.zeros(length, dtype=np.bool_)
+    mask[places] = True
+    return mask

@@ -26,6 +26,8 @@ IdentityRefused
     ├── AssetNotCertified       asset-not-certified
     ├── AssetNotCurrent         asset-not-current
     ├── NotABalancingProvider   not-a-balancing-provider
+    ├── RateAboveCertified      rate-above-certified
+    ├── NotABalancingAgent      not-a-balancing-agent
     ├── NotTheGridOperator      not-the-grid-operator
     ├── OrdersVoided            orders-voided
     └── NotAuthorised           not-authorised
@@ -290,6 +292,29 @@ class NotABalancingProvider(AuthorityRefused):
         self.asset = asset
         self.at = at
         self.why = why
+
+
+class RateAboveCertified(AuthorityRefused):
+    """The offer asks for more than the asset is certified to be paid for balancing in its direction (µ/kWh)."""
+
+    code = "rate-above-certified"
+
+    def __init__(self, asset: str, rate: int, certified: int) -> None:
+        super().__init__(f"asset {asset} asks {rate} µ/kWh, and is certified for {certified}")
+        self.asset = asset
+        self.rate = rate
+        self.certified = certified
+
+
+class NotABalancingAgent(AuthorityRefused):
+    """The account neither operates the node nor was named to procure balancing for it."""
+
+    code = "not-a-balancing-agent"
+
+    def __init__(self, holder: str, node: int) -> None:
+        super().__init__(f"{holder} does not procure balancing for node {node}")
+        self.holder = holder
+        self.node = node
 
 
 class NotTheGridOperator(AuthorityRefused):

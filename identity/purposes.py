@@ -15,7 +15,10 @@ TRADE = keccak(b"merit.trade.v1")
 METER_DATA = keccak(b"merit.data.meter.v1")
 """Reading what the asset's meter said."""
 
-PURPOSES = {"merit.trade.v1": TRADE, "merit.data.meter.v1": METER_DATA}
+METER = keccak(b"merit.meter.v1")
+"""Signing what the asset's meter reads: the key lies in the meter, and is for nothing else."""
+
+PURPOSES = {"merit.trade.v1": TRADE, "merit.data.meter.v1": METER_DATA, "merit.meter.v1": METER}
 """The purposes this house knows, by name."""
 
 

@@ -13,7 +13,9 @@ from exchange.documents import hexed
 from settlement.audit_chain import Replay, check_settled
 from settlement.audit_changes import check_changes
 from settlement.audit_clearing import check_clearing, entries_of
+from settlement.audit_forecasts import check_forecasts
 from settlement.audit_orders import check_collateral, check_orders, signers_of
+from settlement.audit_proposals import check_proposals
 from settlement.audit_ticks import check_ticks
 from settlement.authority import Authority
 from settlement.batch import seal
@@ -52,12 +54,14 @@ def _audit(
     settled, markets = chain.settled(), chain.markets()
     boundaries = boundaries_of(books)
     yield from check_changes(books, authority)
+    yield from check_forecasts(books, authority)
     for index, book in enumerate(books):
         if index and book.key == books[index - 1].key:
             yield Finding("book-twice", book.key, "", "there is another book of this session")
         yield from check_orders(book, signers[index], authority, index)
         yield from check_collateral(book, replay.peaks)
         yield from check_ticks(book, entries_of(book), boundaries[book.key], authority, index)
+        yield from check_proposals(book)
         yield from check_clearing(book, boundaries[book.key])
         yield from check_settled(book, chain, settled.get(book.key.number, []), markets, now)
     yield from _check_sequence(books, elsewhere, whole=whole)
@@ -90,6 +94,11 @@ def _check_sequence(books: Sequence[Book], elsewhere: Collection[int], *, whole:
     for number, times in sorted(given.items()):
         if times > 1:
             yield Finding("sequence-order", None, str(number), f"number {number} was given to {times} orders")
+    turns = Counter(book.cleared.turn for book in books)
+    turns.update(tick.turn for book in books for tick in book.ticks)
+    for turn, times in sorted(turns.items()):
+        if times > 1:  # in their turn, limits of nodes were used up
+            yield Finding("sequence-order", None, str(turn), f"{times} clearings are said to have been number {turn}")
     if whole:
         expected = 1
         for number in sorted({*given, *elsewhere}):

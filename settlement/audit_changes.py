@@ -15,7 +15,7 @@ from settlement.findings import Finding
 def check_changes(books: Sequence[Book], authority: Authority) -> Iterator[Finding]:
     """Yield where books disagree on the rules, or a change was not a grid operator's to make.
 
-    A change holds for every session whose gate opens when it was taken or later, and for no other.
+    A change holds for every session whose gate opens after it was taken, and for no other.
     """
     known: dict[bytes, NodeTermsSet] = {}
     newest = max(books, key=lambda book: (book.gate_opening, book.key), default=None)
@@ -27,7 +27,7 @@ def check_changes(books: Sequence[Book], authority: Authority) -> Iterator[Findi
             if known.setdefault(change.digest, change) != change:
                 yield _finding(book, change, "another book tells it in another way")
         every = () if newest is None else newest.changes
-        due = tuple(change for change in every if change.at <= book.gate_opening)
+        due = tuple(change for change in every if change.at < book.gate_opening)
         if book.changes != due:
             sentence = f"{len(book.changes)} changes of the rules are said to hold, by the other books {len(due)} do"
             yield Finding("rules-changed", book.key, "", sentence)

@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from exchange.balancing_tree import reserve_tree
 from exchange.book import Book
 from exchange.clearing import Clearing, OwnUse
-from exchange.delivery import Mechanism
+from exchange.delivery import Mechanism, Product
 from exchange.documents import hexed
 from exchange.events import OrderAccepted
 from exchange.order import Side
+from exchange.proposals import best
 from exchange.resting import Resting
 from exchange.session_clearing import resting_order
-from exchange.ticks import clear_rest, united, used_by
+from exchange.ticks import rest_of, united, used_by
 from exchange.trade import Trade
 from exchange.tree import Tree
+from settlement.audit_proposals import counted
 from settlement.boundaries import Boundaries, nodes_of
 from settlement.findings import Finding
 
@@ -31,13 +34,18 @@ def check_clearing(book: Book, boundaries: Boundaries) -> Iterator[Finding]:
         yield Finding("cleared-early", book.key, "", f"cleared at {book.cleared.at}, the gate closed at {closure}")
     yield from _check_trades(book)
     yield from _check_limits(book, boundaries.whole)
-    last = clear_rest(
-        _resting(book),
-        used_by(boundaries.made),
+    last, proposer = best(
+        rest_of(_resting(book), used_by(boundaries.made)),
+        [(taken.matcher, taken.proposal) for taken in counted(book)],
+        blind=book.blind,
         session=book.key,
         tree=boundaries.last,
         mechanism=book.market.mechanism,
     )
+    if proposer != book.cleared.proposer:
+        said = hexed(book.cleared.proposer) if book.cleared.proposer else "the exchange"
+        sentence = f"the best clearing is by {hexed(proposer) if proposer else 'the exchange'}, not by {said}"
+        yield Finding("proposer", book.key, "", sentence)
     nodes = nodes_of(book) | {entry.digest: entry.node for entry in entries_of(book)}
     again = united(boundaries.made, last, nodes, book.rules.tree)
     yield from _compare(book, book.cleared.clearing, again)
@@ -144,9 +152,11 @@ def _check_limits(book: Book, tree: Tree) -> Iterator[Finding]:
                 if number == trade.fees.top:
                     break
                 crossed.setdefault(number, [0, 0])[way] += trade.energy
+    tree = reserve_tree(tree, book.key.product)  # balancing down, what bids pass is let out, and what offers pass in
+    names = ("out", "in") if book.key.product is Product.BALANCING_DOWN else ("in", "out")
     for number, ways in sorted(crossed.items()):
         for what, energy, limit in zip(
-            ("in", "out"), ways, (tree[number].import_limit, tree[number].export_limit), strict=True
+            names, ways, (tree[number].import_limit, tree[number].export_limit), strict=True
         ):
             if limit is not None and energy > limit:
                 sentence = f"{energy} Wh went {what}, and the node lets {limit} Wh through"

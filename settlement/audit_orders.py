@@ -8,9 +8,11 @@ from exchange.documents import hexed
 from exchange.errors import OrderRejected
 from exchange.events import OrderAccepted, OrderCancelled
 from exchange.order import Side, cancellation_digest
+from exchange.own_orders import home_for
 from exchange.session_clearing import ENERGY_TYPE_CHANGED
 from exchange.ticks import used_by
 from identity.address import Address, to_text
+from identity.claim_data import EnergyType
 from identity.errors import AuthorityRefused, BadSignature
 from identity.registry import Standing
 from identity.signature import recover
@@ -141,6 +143,8 @@ def _check_authority(
         yield from _check_known_by(book, accepted, authority, changed=excluded == ENERGY_TYPE_CHANGED)
         if excluded == ENERGY_TYPE_CHANGED:
             return
+    if not book.rules.preferences and (accepted.holder, accepted.energy_type) != (b"", EnergyType.NONE):
+        yield _of(book, accepted, "order-energy-type", "its holder or energy type is told where nobody may ask for it")
     if excluded is not None and not cancelled and excluded not in {refusal.code for refusal in refusals}:
         yield _of(book, accepted, "excluded-wrongly", f"it was left out as {excluded}, which does not hold")
 
@@ -173,7 +177,7 @@ def _check_exclusions(book: Book, taken_back: dict[bytes, OrderCancelled]) -> It
 
 def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> Iterator[Finding]:
     """Yield orders that crossed an order of their own account that certainly still stood when they came."""
-    home_of, node_of, tree = book.rules.home_of, book.rules.node_of, book.rules.tree
+    rules, node_of, tree = book.rules, book.rules.node_of, book.rules.tree
     standing: dict[int, list[OrderAccepted]] = {}
     done = used_up(book)
     for accepted in sorted(book.orders, key=lambda accepted: accepted.receipt.sequence):
@@ -186,7 +190,7 @@ def _check_own_crossing(book: Book, taken_back: dict[bytes, OrderCancelled]) -> 
             if other.digest in done and done[other.digest].upto < accepted.receipt.sequence:
                 continue
             rest = other.signed.order
-            at_home = (node_of(rest.asset), home_of(rest.asset)) == (node_of(order.asset), home_of(order.asset))
+            at_home = home_for(rest, rules) == home_for(order, rules)
             if rest.side is order.side or at_home:
                 continue
             bid, offer = (order, rest) if order.side is Side.BID else (rest, order)

@@ -5,7 +5,7 @@ order be missing later.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +36,10 @@ class Expect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """What the exchange says of itself. `now` is its clock; `open_deliveries` take orders at that moment."""
+    """What the exchange says of itself. `now` is its clock; `open_deliveries` take orders at that moment.
+
+    They are those of the spot market; `open_by_market` has those of every product, by the market's number.
+    """
 
     name: str
     version: str
@@ -44,6 +47,7 @@ class Meta:
     parameters: Parameters
     open_deliveries: tuple[int, ...]
     most_orders_at_once: int
+    open_by_market: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +76,13 @@ def read_meta(document: Any, expect: Expect) -> Meta:
             parameters=parameters,
             open_deliveries=tuple(map(_whole, document["open_deliveries"])),
             most_orders_at_once=_whole(document["most_orders_at_once"]),
+            open_by_market={
+                int(number): tuple(map(_whole, starts))
+                for number, starts in document["open_deliveries_by_market"].items()
+            },
         )
         said = document["chain_id"], document["contract"], document["domain_separator"], document["parameters_hash"]
-    except (KeyError, TypeError, ValueError, IdentityRefused) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, IdentityRefused) as error:
         raise AnswerMalformed(f"this is no exchange's /v1/meta: {error}") from error
     domain = parameters.domain
     if said != (domain.chain_id, to_text(domain.contract), hexed(domain.separator()), hexed(parameters.hash())):

@@ -12,13 +12,17 @@ from app.client.answers import Acknowledged, Expect, Meta
 from app.client.client import answer_of, patient
 from app.client.errors import Refused
 from app.client.following import Event, Following
+from app.client.forecast_talks import forecast, hand_in
+from app.client.node_talks import TermsChange, set_terms
 from app.client.talk import Answer, Lost, Patience, Pause, Request, T, Talk
 from app.client.talks import Document, Talks
 from app.clock import WallClock
+from exchange.forecast import Forecast
 from exchange.order import Order, Side, SignedOrder
 from exchange.preferences import Preferences
-from identity.address import Address
+from identity.address import Address, to_text
 from settlement.proof import Proof
+from settlement.reading import SignedReading
 
 
 class AsyncMeritClient:
@@ -77,6 +81,10 @@ class AsyncMeritClient:
         """Sign in with the key, and return the token, for others to read with: this client signs in by itself."""
         return await self._hold(self._talks.sign_in())
 
+    async def hand_in_readings(self, readings: Sequence[SignedReading]) -> list[Document]:
+        """Hand in signed readings; return the result of each, a problem among them where it was not taken."""
+        return await self._hold(self._talks.hand_in_readings(readings))
+
     async def grant(
         self,
         *,
@@ -112,11 +120,21 @@ class AsyncMeritClient:
         asset: str | None = None,
         delivery_start: int | None = None,
         salt: int | None = None,
+        market: int | None = None,
     ) -> Order:
-        """Make an order: of the key's first asset, for the next delivery that takes orders, unless said otherwise."""
+        """Make an order: of the key's first asset, for the next delivery that takes orders, unless said otherwise.
+
+        `market` is the number of a product of the calendar; without it, the spot market.
+        """
         return await self._hold(
             self._talks.order(
-                side, energy_wh, limit_micro_per_kwh, asset=asset, delivery_start=delivery_start, salt=salt
+                side,
+                energy_wh,
+                limit_micro_per_kwh,
+                asset=asset,
+                delivery_start=delivery_start,
+                salt=salt,
+                market=market,
             )
         )
 
@@ -152,6 +170,37 @@ class AsyncMeritClient:
         """Return an account's statement from `begin` up to `end` (unix seconds), with all its lines."""
         return await self._hold(self._talks.statement(account, begin, end))
 
+    async def positions(self, asset: Address, begin: int = 0, end: int = (1 << 40) - 1) -> Document:
+        """Return what an asset has bought and sold in each slot from `begin` up to `end`, over all products."""
+        return await self._hold(self._talks.get(f"/v1/assets/{to_text(asset)}/positions", {"from": begin, "to": end}))
+
+    async def forecast(
+        self,
+        asset: Address,
+        start: int,
+        seconds: int,
+        *,
+        consumption_wh: int = 0,
+        production_wh: int = 0,
+        serial: int | None = None,
+    ) -> Forecast:
+        """Make a forecast of an asset: what it will draw and feed in from `start` on for so many seconds."""
+        return await self._hold(
+            forecast(
+                self._talks,
+                asset,
+                start,
+                seconds,
+                consumption_wh=consumption_wh,
+                production_wh=production_wh,
+                serial=serial,
+            )
+        )
+
+    async def set_forecasts(self, forecasts: Sequence[Forecast]) -> list[Document | Refused]:
+        """Sign and hand in forecasts; each is answered for itself, in the order given."""
+        return await self._hold(hand_in(self._talks, forecasts))
+
     async def proof_of_trade(self, leaf: bytes) -> Proof:
         """Fetch the proof of a trade and verify it. Raises `ProofUnsound`."""
         return await self._hold(self._talks.proof("trades", leaf))
@@ -159,6 +208,19 @@ class AsyncMeritClient:
     async def proof_of_order(self, digest: bytes) -> Proof:
         """Fetch the proof that an order is in the committed set, and verify it. Raises `ProofUnsound`."""
         return await self._hold(self._talks.proof("orders", digest))
+
+    async def nodes(self) -> list[Document]:
+        """Return the nodes of the tree: fees and limits in force and to come, operators and fee accounts."""
+        nodes: list[Document] = (await self._hold(self._talks.get("/v1/nodes", {})))["nodes"]
+        return nodes
+
+    async def node_terms(self, node: int) -> Document:
+        """Return the terms of a node from the founding on, with every signed change."""
+        return await self._hold(self._talks.get(f"/v1/nodes/{node}/terms", {}))
+
+    async def set_terms(self, node: int, change: TermsChange) -> Document:
+        """Change what a node takes and lets through, as its grid operator. Raises `Refused`."""
+        return await self._hold(set_terms(self._talks, node, change))
 
     async def events(
         self, topics: Sequence[str] = (), *, account: int | None = None, after: str | None = None

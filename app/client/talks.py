@@ -29,12 +29,13 @@ from identity.grants import revocation_digest
 from identity.signature import Signer
 from identity.siwe import personal_digest
 from settlement.proof import Proof
+from settlement.reading import SignedReading
 
 Document = dict[str, Any]
 
 _PAGE = 1_000
 _OUTDATED = frozenset({"orders-voided", "unknown-asset", "asset-not-current", "not-authorised"})
-_PUBLIC = frozenset({"/v1/meta", "/v1/health"})
+_PUBLIC = frozenset({"/v1/meta", "/v1/health", "/v1/nodes"})
 
 
 class Talks:
@@ -73,7 +74,7 @@ class Talks:
 
     def sign_in(self) -> Talk[str]:
         """Sign in anew. Raises `WrongExchange` where what is to be signed is for another place than this one."""
-        signer, meta = self._must_sign(), (yield from self.rules())
+        signer, meta = self.must_sign(), (yield from self.rules())
         asked = Request("POST", "/v1/sign-in/challenge", body={"address": to_text(signer.address)})
         challenge = read_object(document_of((yield from ask(asked, self.patience))))
         text = checked_challenge(challenge, self.url, signer.address, meta.parameters.domain.chain_id)
@@ -98,7 +99,7 @@ class Talks:
         self, *, scope: str, purpose: str, until: int, grantee: Address | None, role: str | None
     ) -> Talk[Document]:
         """Let somebody read something. Raises `MalformedGrant`."""
-        signer, meta = self._must_sign(), (yield from self.rules())
+        signer, meta = self.must_sign(), (yield from self.rules())
         document = {
             "grantor": to_text(signer.address),
             "grantee": None if grantee is None else to_text(grantee),
@@ -115,13 +116,27 @@ class Talks:
     def revoke_grant(self, digest: bytes) -> Talk[Document]:
         """Take a grant back."""
         meta = yield from self.rules()
-        signature = self._must_sign().sign(revocation_digest(digest, meta.parameters.domain.separator()))
+        signature = self.must_sign().sign(revocation_digest(digest, meta.parameters.domain.separator()))
         request = Request("POST", f"/v1/grants/{hexed(digest)}/revocation", body={"signature": hexed(signature)})
         return read_object(document_of((yield from ask(request, self.patience))))
 
     def get(self, path: str, query: Mapping[str, str | int]) -> Talk[Document]:
         """Read anything."""
         return read_object((yield from self._get(path, query)))
+
+    # Readings
+
+    def hand_in_readings(self, readings: Sequence[SignedReading]) -> Talk[list[Document]]:
+        """Hand in signed readings; return the result of each, a problem among them where it was not taken."""
+        results: list[Document] = []
+        for first in range(0, len(readings), _PAGE):
+            some = [signed.to_document() for signed in readings[first : first + _PAGE]]
+            request = Request("POST", "/v1/readings/batch", body={"readings": some})
+            page, _ = read_page(document_of((yield from ask(request, self.patience))), "results")
+            if len(page) != len(some):
+                raise AnswerMalformed("not every reading has its result")
+            results += [read_object(result) for result in page]
+        return results
 
     # Orders
 
@@ -134,29 +149,37 @@ class Talks:
         asset: str | None,
         delivery_start: int | None,
         salt: int | None,
+        market: int | None = None,
     ) -> Talk[Order]:
         """Make an order of the key's own account; what is not given is its first asset, the next delivery, a new salt.
+
+        `market` is the number of the product that is traded; without it, the spot market.
 
         A delegate, whose key holds no account, names the asset and the salt. Raises `ValueError` for values that no
         field can hold.
         """
         meta = (yield from self.meta()) if delivery_start is None else (yield from self.rules())
-        if delivery_start is None and not meta.open_deliveries:
-            raise ClientError("no delivery takes orders now")
-        start = meta.open_deliveries[0] if delivery_start is None else delivery_start
+        product = meta.parameters.spot if market is None else meta.parameters.market_or_none(market)
+        if product is None:
+            raise ClientError(f"there is no market {market} here")
+        start = delivery_start
+        if start is None:
+            taking = meta.open_by_market.get(product.number, ())
+            if not taking:
+                raise ClientError("no delivery takes orders now")
+            start = taking[0]
         account: Document = {}
         if asset is None or salt is None:
-            account = yield from self._own_account(asset)
+            account = yield from self.own_account(asset)
         try:
             identity = parse_address(account["assets"][0]["asset"] if asset is None else asset)
             salt = account["epoch"] << 32 | self._random_bits(32) if salt is None else salt
         except (KeyError, TypeError, IndexError, MalformedAddress) as error:
             raise AnswerMalformed(f"this account cannot be used: {error!r}") from error
-        market = meta.parameters.spot
         return Order(
             asset=identity,
-            market=market.number,
-            product=market.product,
+            market=product.number,
+            product=product.product,
             side=side,
             delivery_start=start,
             energy=Wh(energy_wh),
@@ -207,7 +230,7 @@ class Talks:
     def cancel(self, digest: bytes) -> Talk[Document]:
         """Take an order back before its gate closes. Taking it back again is harmless."""
         meta = yield from self.rules()
-        signature = self._must_sign().sign(cancellation_digest(digest, meta.parameters.domain.separator()))
+        signature = self.must_sign().sign(cancellation_digest(digest, meta.parameters.domain.separator()))
         request = Request("POST", f"/v1/orders/{hexed(digest)}/cancellation", body={"signature": hexed(signature)})
         return read_object(document_of((yield from ask(request, self.patience))))
 
@@ -220,7 +243,7 @@ class Talks:
 
     def accounts(self, holder: Address | None) -> Talk[list[Document]]:
         """Return the accounts of a holder; without one, of the key's."""
-        whose = self._must_sign().address if holder is None else holder
+        whose = self.must_sign().address if holder is None else holder
         return (yield from self._pages("/v1/accounts", "accounts", {"holder": to_text(whose)}))
 
     def trades(self, query: Mapping[str, str | int]) -> Talk[list[Document]]:
@@ -251,7 +274,7 @@ class Talks:
 
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Talk[Any]:
         """Read; with a key, signed in, and once more where the sign-in was over."""
-        token = None if path in _PUBLIC else (yield from self.token())
+        token = None if path in _PUBLIC or path.startswith("/v1/nodes/") else (yield from self.token())
         try:
             return document_of((yield from ask(Request("GET", path, query or {}, token=token), self.patience)))
         except Refused as refused:
@@ -261,7 +284,7 @@ class Talks:
         request = Request("GET", path, query or {}, token=(yield from self.token()))
         return document_of((yield from ask(request, self.patience)))
 
-    def _own_account(self, asset: str | None) -> Talk[Document]:
+    def own_account(self, asset: str | None) -> Talk[Document]:
         """Return the account of the key that an asset is enrolled under, or else its first that has any."""
         before = () if self._accounts is None else (self._accounts,)
         for known in (*before, None):  # what was enrolled since is not known yet
@@ -271,7 +294,7 @@ class Talks:
                 if asset.lower() in assets if asset is not None else assets:
                     return account
         what = "any asset" if asset is None else f"the asset {asset}"
-        raise ClientError(f"no account of {to_text(self._must_sign().address)} has {what}; a delegate names its salt")
+        raise ClientError(f"no account of {to_text(self.must_sign().address)} has {what}; a delegate names its salt")
 
     def _doubt_accounts(self, refused: Refused) -> None:
         """Have the accounts read anew for the next order, where what is known of them was the reason."""
@@ -285,10 +308,11 @@ class Talks:
             return given
         if preferences is not None:
             given = replace(given, preferences=preferences.hash())
-        signature = self._must_sign().sign(given.digest(parameters.domain.separator()))
+        signature = self.must_sign().sign(given.digest(parameters.domain.separator()))
         return SignedOrder(given, signature, preferences)
 
-    def _must_sign(self) -> Signer:
+    def must_sign(self) -> Signer:
+        """Return what signs, or refuse where this client has no key."""
         if self.signer is None:
             raise ClientError("this client has no key, and only reads")
         return self.signer

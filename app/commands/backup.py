@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.founding import ExchangeFileUnusable, Founded
 from app.output import Output
-from app.storage import ACCESS_FILE, JOURNAL_FILE, STORE_FILE, storage_of
+from app.storage import ACCESS_FILE, JOURNAL_FILE, METERS_FILE, STORE_FILE, storage_of
 from app.wiring import Places
 from exchange.effects.durable_file import sync_folder, write_durably
 from exchange.effects.journal import check_journal
@@ -38,13 +38,19 @@ def run(data: Path, to: Path, *, storage: str | None, as_json: bool) -> None:
     copied = [_copy_database(source.store, to / STORE_FILE)]
     if source.access.exists():  # grants and reads hang on nothing else; an older exchange has none
         copied.append(_copy_database(source.access, to / ACCESS_FILE))
+    if source.meters is not None and source.meters.exists():  # runs rest on the journal's books: copied before them
+        copied.append(_copy_database(source.meters, to / METERS_FILE))
     if Places(data).chain.exists():
         copied.append(_copy_recording(Places(data).chain, copy.chain))
     copied.append(_copy_database(source.journal, to / JOURNAL_FILE))
     if damages := check_journal(to / JOURNAL_FILE):
         raise JournalBroken(f"the copy is damaged, and so may be what it was copied from: {damages[0].why}")
-    if Places(data).chain_settings.exists():
-        shutil.copyfile(Places(data).chain_settings, copy.chain_settings)
+    for setting, its_copy in (
+        (Places(data).chain_settings, copy.chain_settings),
+        (Places(data).imbalance, copy.imbalance),
+    ):
+        if setting.exists():
+            shutil.copyfile(setting, its_copy)
     write_durably(copy.exchange, Places(data).exchange.read_bytes())
     copied.append(copy.exchange)
     sync_folder(to.parent)

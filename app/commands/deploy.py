@@ -5,10 +5,10 @@ from pathlib import Path
 from app.auditing import VerificationFailed
 from app.clock import WallClock
 from app.community import read_community
+from app.example_communities import street_file
 from app.founding import ExchangeFileUnusable, Founded, Keys, found
 from app.founding_here import founding
 from app.output import Output
-from app.street import street_file
 from app.wiring import Places, chain_preset, open_chain
 from contracts.artifacts import Artifact, build, load
 from contracts.code_check import Difference, differences

@@ -9,6 +9,7 @@ from app.bounds import Bounds, Rate
 from app.clock import WallClock
 from app.collector import spare_the_book
 from app.community import read_community
+from app.example_communities import street_file
 from app.founding import ExchangeFileUnusable, Founded, Keys
 from app.founding_here import found_here
 from app.health import skew
@@ -18,7 +19,6 @@ from app.output import Output
 from app.play import StandingUtility, write_duty_keys, write_member_keys
 from app.server import Serving, create_app
 from app.storage import storage_of
-from app.street import street_file
 from app.wiring import Places, build, chain_preset, keeper_of, open_chain
 from contracts.devnet_server import DevnetServer
 from contracts.local_evm import LocalEvm

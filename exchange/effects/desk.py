@@ -22,6 +22,7 @@ from exchange.effects.archive import Archive
 from exchange.effects.clearings import Clearings, TickFirst
 from exchange.effects.journal import Journal
 from exchange.effects.memory import Memory
+from exchange.effects.notices import Notices
 from exchange.effects.recovery import WORTH_SHARING, Recovery
 from exchange.effects.taken import Result, Taken
 from exchange.effects.trade_index import TradeIndex, trades_of
@@ -67,7 +68,7 @@ class Desk:
 
     `registry` gives the registry as it stands, `credit` what an account could withdraw at once, `clock` the time in
     unix seconds. `receipts_key` is the private key that signs receipts; `memory` is what is kept of settled sessions,
-    if not all. `open` comes before everything else.
+    if not all. `open` comes before everything else. What is signed besides orders is for its `notices`.
     """
 
     def __init__(
@@ -84,12 +85,13 @@ class Desk:
         self._memory = Memory(journal, None) if memory is None else memory
         self._journal = journal
         self._market = market
-        self._registry = registry
+        self.registry = registry
         self._credit = credit
         self._receipts = Signer(receipts_key)
         self._trades = TradeIndex()
         self._lock = threading.Lock()
-        self._clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
+        self.clearings = Clearings(market, self._trades, registry, self._lock, self._carry_out)
+        self.notices = Notices(market, registry, lambda: self.clearings.none_due(self.clock), self._carry_out)
         self._recovery = Recovery()
         self._turns: Turns[SignedOrder, Result] = Turns(
             self._decide, ThreadPoolExecutor(1, thread_name_prefix="desk"), WORTH_SHARING, _ENOUGH
@@ -196,11 +198,11 @@ class Desk:
 
     def tick(self, now: int) -> list[TickCleared]:
         """Match the orders of every open session of which a tick has come by `now`; again changes nothing."""
-        return self._clearings.tick(now)
+        return self.clearings.tick(now)
 
     def close_and_clear(self, now: int) -> list[SessionCleared]:
         """Close and clear every session whose gate closure has come by `now`, as `Clearings` says."""
-        return self._clearings.close_and_clear(now)
+        return self.clearings.close_and_clear(now)
 
     def settled(self, key: SessionKey, now: int) -> None:
         """Note that the chain holds every batch of a cleared session for good. Noting it again is harmless."""
@@ -212,7 +214,7 @@ class Desk:
 
     def forget(self) -> None:
         """Let go of what is settled and not among the newest; raises `ArchiveBroken`, and then holds on to it."""
-        with self._clearings.one_at_a_time:
+        with self.clearings.one_at_a_time:
             with self._lock:
                 surplus = self._memory.surplus(self._market)
             for session in surplus:
@@ -252,9 +254,9 @@ class Desk:
     def _decide(self, orders: Sequence[SignedOrder]) -> tuple[list[Result], "Future[int]"]:
         """Decide on orders and hand what happened to the journal; the future is done when it is durable."""
         known = self._recovery.each(self._recover, orders)
-        with self._clearings.none_due(self.clock) as now:
+        with self.clearings.none_due(self.clock) as now:
             self._refuse_unless_writing()
-            registry = self._registry()
+            registry = self.registry()
             taken: list[OrderAccepted] = []
             results: list[Result] = []
             try:
@@ -323,7 +325,7 @@ class Desk:
         now = max(self.clock(), self._market.latest_tick)
         if self._market.ticks_due(now):
             raise TickFirst(now)
-        event = self._market.cancel(digest, signature, registry=self._registry(), now=now)
+        event = self._market.cancel(digest, signature, registry=self.registry(), now=now)
         durable = self._carry_out([] if event is None else [event])
         return self._market.session_of(digest).cancelled[digest], durable
 

@@ -11,7 +11,7 @@ from exchange.delivery import SessionKey
 from exchange.effects.archive import Archive
 from exchange.effects.journal import Journal
 from exchange.errors import ArchiveBroken, UnknownOrder
-from exchange.events import Event, NodeTermsSet, OrderAccepted, ParametersSet, SessionSettled
+from exchange.events import ChargeStated, Event, ForecastSet, NodeTermsSet, OrderAccepted, ParametersSet, SessionSettled
 from exchange.held_session import Session, SessionForgotten, rebuilt
 from exchange.market import Market
 
@@ -47,7 +47,7 @@ class Memory:
 
     def note(self, sequence: int, event: Event) -> None:
         """Note that an event became, or is to become, the journal's entry of this number."""
-        if self.archive is None or isinstance(event, ParametersSet | NodeTermsSet):
+        if self.archive is None or isinstance(event, ParametersSet | NodeTermsSet | ForecastSet | ChargeStated):
             return
         if isinstance(event, OrderAccepted):
             key = event.signed.order.session

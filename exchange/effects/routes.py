@@ -3,8 +3,13 @@
 from fastapi import APIRouter
 
 from exchange.documents import hexed
+from exchange.effects.asset_routes import asset_router
+from exchange.effects.balancing_routes import balancing_router
 from exchange.effects.desk import Desk
+from exchange.effects.forecast_routes import forecast_router
 from exchange.effects.intake import ProblemOf, Submit
+from exchange.effects.matching_routes import matching_router
+from exchange.effects.node_routes import node_router
 from exchange.effects.order_routes import SettlementOf, order_router
 from exchange.effects.schema import MOST_ORDERS_AT_ONCE
 from exchange.effects.session_routes import session_router
@@ -36,8 +41,13 @@ def exchange_router(
     router.include_router(
         order_router(desk, settlement_of=settlement_of, problem_of=problem_of, reads=reads, submit=submit)
     )
+    router.include_router(balancing_router(desk, submit=submit))
     router.include_router(session_router(desk, settlement_of=settlement_of, reads=reads))
+    router.include_router(matching_router(desk, reads=reads))
     router.include_router(trade_router(desk, reads=reads))
+    router.include_router(node_router(desk))
+    router.include_router(asset_router(desk, reads=reads))
+    router.include_router(forecast_router(desk, problem_of=problem_of, reads=reads))
     router.include_router(meta_router(desk, name=name, version=version))
     return router
 
@@ -65,6 +75,9 @@ def meta_router(desk: Desk, *, name: str, version: str) -> APIRouter:
             "receipts": to_text(parameters.receipts),
             "most_orders_at_once": MOST_ORDERS_AT_ONCE,
             "open_deliveries": list(parameters.spot.open_deliveries(now)),
+            "open_deliveries_by_market": {
+                str(market.number): list(market.open_deliveries(now)) for market in parameters.markets
+            },
         }
 
     return router

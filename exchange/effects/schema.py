@@ -14,6 +14,7 @@ from exchange.errors import OrderMalformed
 from exchange.order import NO_PREFERENCES, Order, Side, SignedOrder
 from exchange.preferences import MOST_ALTERNATIVES, MOST_ENTRIES, Preferences
 from exchange.preferences import from_document as preferences_from_document
+from exchange.proposals import MOST_RECORDS
 from exchange.units import MAX_ENERGY, MAX_RATE, MicroPerKwh, Wh
 from identity.address import parse_address
 from identity.errors import MalformedAddress
@@ -82,8 +83,8 @@ class UnsignedOrder(StrictModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     asset: AddressText = Field(description="the identity address of the asset")
-    market: int = Field(ge=0, lt=1 << 32, description="the number of the market node")
-    product: Literal["spot", "forward"] = "spot"
+    market: int = Field(ge=0, lt=1 << 32, description="the number of the market: a product of the calendar")
+    product: Literal["spot", "forward", "balancing_up", "balancing_down"] = "spot"
     side: Literal["bid", "offer"] = Field(description="a bid buys, an offer sells")
     delivery_start: Instant = Field(description="the first second of the delivery period, unix time")
     energy_wh: int = Field(gt=0, le=MAX_ENERGY)
@@ -99,6 +100,19 @@ class UnsignedOrder(StrictModel):
     salt: int = Field(
         ge=0, lt=1 << 64, description="tells equal orders apart; the upper 32 bits are the account's epoch"
     )
+
+    alternatives: list[AlternativeIn] | None = Field(
+        default=None, min_length=1, max_length=MOST_ALTERNATIVES, description="what `preferences` is the hash of"
+    )
+
+    def to_preferences(self) -> Preferences | None:
+        """Return the preferences as the exchange knows them; raises `OrderMalformed`."""
+        if self.alternatives is None:
+            return None
+        listed = [alternative.model_dump() for alternative in self.alternatives]
+        for alternative in listed:
+            alternative["partners"] = [partner.lower() for partner in alternative["partners"]]
+        return preferences_from_document({"alternatives": listed})
 
     def to_order(self) -> Order:
         """Return the order as the exchange knows it."""
@@ -122,18 +136,6 @@ class OrderIn(UnsignedOrder):
     model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "signature": "0x" + "5a" * 64}]})
 
     signature: SignatureText
-    alternatives: list[AlternativeIn] | None = Field(
-        default=None, min_length=1, max_length=MOST_ALTERNATIVES, description="what `preferences` is the hash of"
-    )
-
-    def to_preferences(self) -> Preferences | None:
-        """Return the preferences as the exchange knows them; raises `OrderMalformed`."""
-        if self.alternatives is None:
-            return None
-        listed = [alternative.model_dump() for alternative in self.alternatives]
-        for alternative in listed:
-            alternative["partners"] = [partner.lower() for partner in alternative["partners"]]
-        return preferences_from_document({"alternatives": listed})
 
 
 class OrdersIn(StrictModel):
@@ -352,3 +354,41 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], 
     """Return pydantic's findings as pairs of a field's path and what is wrong with it, cut to a readable length."""
     pairs = [(".".join(map(str, error["loc"]))[:80], str(error["msg"])[:200]) for error in errors]
     return tuple(pairs[:_MOST_FIELD_ERRORS])
+
+
+class RecordIn(BaseModel):
+    """One trade that is proposed, between two rows of the book without names; the rate is what the seller gets."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    bid: HashText
+    offer: HashText
+    energy_wh: int
+    rate_micro_per_kwh: int
+
+
+class ProposalIn(BaseModel):
+    """A clearing of one session, signed by a matcher (EIP-712 `Proposal`)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    session: int
+    records: list[RecordIn] = Field(min_length=1, max_length=MOST_RECORDS)
+    signature: SignatureText
+
+
+class RecordAnswer(BaseModel):
+    """Whether a record is valid, and why not: a stable code and a sentence."""
+
+    valid: bool
+    code: str | None
+    reason: str | None
+
+
+class ProposalAnswer(BaseModel):
+    """What became of a proposal: each record in the order of the proposal, and the welfare of those that are valid."""
+
+    digest: HashText | None = Field(description="the proposal's name, if any of it was valid")
+    taken: bool
+    welfare_nano: int
+    records: list[RecordAnswer]

@@ -158,7 +158,9 @@ def _ticks(view: OrderView) -> Iterable[Document]:
 
 
 def _fill(trade: Trade) -> Document:
-    return trade_to_document(trade) | {"fee_rate_micro_per_kwh": trade.fee_rate}
+    shown = trade_to_document(trade) | {"fee_rate_micro_per_kwh": trade.fee_rate}
+    del shown["bid"], shown["offer"]  # while the book is open, nobody learns which orders there are
+    return shown
 
 
 def _own_use(use: OwnUse) -> Document:
@@ -260,6 +262,7 @@ def session_document(
             else None,
             "lapsed": [hexed(digest) for digest in clearing.lapsed] if curves else None,
             "parameters": hexed(cleared.parameters),
+            "proposer": hexed(cleared.proposer) if cleared.proposer else None,
         }
     return document
 

@@ -5,7 +5,7 @@ from operator import attrgetter
 import pytest
 
 from app.community import CommunityRefused, read_community, read_profiles
-from app.street import street_file
+from app.example_communities import neighbourhood_file, street_file
 from exchange.delivery import Mechanism
 from exchange.units import MAX_ENERGY, MAX_RATE
 from tests.e2e.day import FIRST, PERIOD_SECONDS, PERIODS, VILLAGE
@@ -38,6 +38,14 @@ def test_the_street_that_comes_with_the_product_is_read():
     street = read_community(street_file())
     assert len(street.homes) >= 12
     assert len(read_profiles(street, street_file().parent).starts) == 96
+
+
+def test_the_neighbourhood_has_the_homes_of_the_street_and_of_its_day():
+    street, neighbourhood = read_community(street_file()), read_community(neighbourhood_file())
+    assert [home.model_copy(update={"node": None}) for home in neighbourhood.homes] == list(street.homes)
+    assert {home.node for home in neighbourhood.homes} == {"north", "south"}
+    profiles = read_profiles(neighbourhood, neighbourhood_file().parent)
+    assert profiles == read_profiles(street, street_file().parent)
 
 
 @pytest.mark.parametrize("mechanism", Mechanism, ids=attrgetter("title"))

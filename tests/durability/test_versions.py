@@ -13,6 +13,7 @@ from exchange.effects.journal import VERSION
 from exchange.effects.journal_tables import JOURNAL
 from identity.effects.access_tables import ACCESS
 from identity.effects.versioned import StorageUrlRefused, open_engine, writing
+from settlement.effects.meter_tables import METERS
 from settlement.effects.sql_store import SqlStore
 from settlement.effects.store import Attempt
 from settlement.effects.store_tables import STORE
@@ -21,7 +22,7 @@ from tests.settlement.effects.test_store import FACTS, checkpoint, sealed, seen
 from tests.storage_kinds import KINDS
 
 EACH = pytest.mark.parametrize(
-    "versioned", [JOURNAL, STORE, ACCESS, ARCHIVE], ids=["journal", "store", "access", "archive"]
+    "versioned", [JOURNAL, STORE, ACCESS, ARCHIVE, METERS], ids=["journal", "store", "access", "archive", "meters"]
 )
 
 

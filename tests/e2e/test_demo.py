@@ -8,6 +8,8 @@ from contextlib import closing
 import httpx2
 import pytest
 
+from app.auditing import gather
+from app.example_communities import street_file
 from tests.app.command_line import run_apart, service
 from tests.e2e.day import FIRST, PERIODS, VILLAGE
 
@@ -31,12 +33,13 @@ def test_the_demo_ends_well_with_one_document(demo):
     _, ended = demo
     assert ended.code == 0, ended.err
     document = ended.document
-    assert {*document} == {"registered", "bills", "chain", "audit", "altered", "caught"}
+    assert {*document} == {*("registered", "tariffs", "bills", "nodes", "without_limits", "chain", "audit", "caught")}
     assert document["registered"] == {"certified": 7, "aggregated": [], "late_order": None}
     assert document["audit"]["sound"] is True
     assert document["chain"]["sessions"] == PERIODS
     assert [bill["name"] for bill in document["bills"]] == ["utility", "consumer", "prosumer", "producer"]
-    assert "trade-root" in {finding["code"] for finding in document["caught"]}
+    (caught,) = document["caught"]  # with one node there is no other that a fee could go to
+    assert "trade-root" in {finding["code"] for finding in caught["findings"]}
 
 
 def test_nobody_pays_more_than_without_the_market(demo):
@@ -140,14 +143,61 @@ def test_a_demo_that_keeps_serving_answers_until_it_is_stopped(tmp_path, merit):
     assert merit("audit", tmp_path / "day").code == 0
 
 
-@pytest.mark.usefixtures("remembering")
-def test_a_home_that_is_sold_at_noon_leaves_its_aggregator_and_trades_on(merit, tmp_path):
-    story = '[demo]\naggregated = ["consumer", "producer"]\nsold = "producer"\n'
-    (tmp_path / "village.toml").write_text(VILLAGE.read_text() + story)
-    (tmp_path / "village.csv").write_bytes((VILLAGE.parent / "village.csv").read_bytes())
-    ended = merit("demo", "--data", tmp_path / "day", "--community", tmp_path / "village.toml", "--json")
+HAMLETS = """
+[[nodes]]
+name = "road"
+fee_micro_per_kwh = 10_000
+fee_cap_micro_per_kwh = 40_000
+export_limit_wh = 300
+
+[[nodes]]
+name = "upper"
+parent = "road"
+fee_micro_per_kwh = 2_000
+
+[[nodes]]
+name = "lower"
+parent = "road"
+fee_micro_per_kwh = 1_000
+
+[demo]
+aggregated = ["consumer", "producer"]
+sold = "producer"
+
+[[demo.tariffs]]
+node = "road"
+since = "00:45"
+fee_micro_per_kwh = 30_000
+
+[[demo.tariffs]]
+node = "road"
+since = "01:15"
+fee_micro_per_kwh = 5_000
+
+[[demo.tariffs]]
+node = "road"
+since = "99:00"
+fee_micro_per_kwh = 1
+"""
+"""The village's homes in two hamlets by a road that lets out little, and whose fee changes twice on the day."""
+
+
+@pytest.fixture(scope="module")
+def hamlets(tmp_path_factory):
+    """The folder of the hamlets' day, and what the command said of it."""
+    folder = tmp_path_factory.mktemp("hamlets")
+    text = VILLAGE.read_text()
+    for home, node in (("consumer", "upper"), ("prosumer", "upper"), ("producer", "lower")):
+        text = text.replace(f'name = "{home}"\n', f'name = "{home}"\nnode = "{node}"\n')
+    (folder / "hamlets.toml").write_text(text + HAMLETS)
+    (folder / "village.csv").write_bytes((VILLAGE.parent / "village.csv").read_bytes())
+    ended = run_apart("demo", "--data", "day", "--community", "hamlets.toml", "--json", cwd=folder)
     assert ended.code == 0, ended.err
-    document = ended.document
+    return folder / "day", ended.document
+
+
+def test_a_home_that_is_sold_at_noon_leaves_its_aggregator_and_trades_on(hamlets):
+    document = hamlets[1]
     late = document["registered"]["late_order"]
     assert late["home"] == "producer"
     assert late["by_exchange"].startswith("mandate-of-earlier-owner")
@@ -158,6 +208,76 @@ def test_a_home_that_is_sold_at_noon_leaves_its_aggregator_and_trades_on(merit, 
     assert sum(bill["paid_nano"] - bill["earned_nano"] for bill in bills.values()) == document["chain"]["fee_nano"]
 
 
+def test_tariffs_change_during_the_day_for_the_deliveries_they_are_for(hamlets):
+    folder, document = hamlets
+    assert [(change["fee_micro_per_kwh"], change["delivery_start"] - FIRST) for change in document["tariffs"]] == [
+        (30_000, 2_700),
+        (5_000, 4_500),
+    ]
+    road = next(node["node"] for node in document["nodes"] if node["name"] == "road")
+    fees = [
+        {share.rate for trade in book.cleared.clearing.trades for share in trade.fees.shares if share.node == road}
+        for book in gather(folder).books
+    ]
+    assert fees == [*[{10_000}] * 3, *[{30_000}] * 2, *[{5_000}] * 3]
+
+
+def test_the_day_in_a_tree_adds_up_by_node(hamlets):
+    document = hamlets[1]
+    nodes = {node["name"]: node for node in document["nodes"]}
+    assert list(nodes) == ["village", "road", "upper", "lower"]
+    assert sum(node["traded_wh"] for node in nodes.values()) == document["chain"]["energy_wh"]
+    assert sum(node["fee_nano"] for node in nodes.values()) == document["chain"]["fee_nano"]
+    homes = sum(bill["bought_wh"] for bill in document["bills"] if bill["name"] != "utility")
+    assert sum(node["homes_bought_wh"] for node in nodes.values()) == homes
+
+
+def test_a_limit_that_binds_holds_energy_back_and_the_day_says_what_it_cost(hamlets):
+    document = hamlets[1]
+    nodes = {node["name"]: node for node in document["nodes"]}
+    assert nodes["road"]["held_wh"] > 0 < nodes["road"]["full_sessions"] < PERIODS
+    assert nodes["upper"]["held_wh"] == nodes["lower"]["held_wh"] == 0
+    cost = document["without_limits"]
+    assert cost["traded_wh"] == nodes["road"]["held_wh"]
+    assert cost["homes_nano"] > 0 > cost["utility_nano"]
+    assert cost["homes_nano"] + cost["nodes_nano"] + cost["utility_nano"] == 0
+
+
+def test_nobody_in_the_tree_pays_more_than_without_the_market(hamlets):
+    bills = [bill for bill in hamlets[1]["bills"] if bill["without_market_nano"] is not None]
+    assert len(bills) == 4
+    for bill in bills:
+        assert bill["bill_nano"] <= bill["without_market_nano"]
+
+
+def test_an_auditor_catches_more_energy_and_a_fee_for_another_node(hamlets):
+    of_energy, of_fees = hamlets[1]["caught"]
+    assert {"trade-beyond-limit", "trade-root"} <= {finding["code"] for finding in of_energy["findings"]}
+    assert {"trade-fee", "trade-root"} <= {finding["code"] for finding in of_fees["findings"]}
+    assert of_energy["session"] != of_fees["session"]
+
+
+def test_the_audit_after_a_day_of_changing_tariffs_is_sound(hamlets, merit):
+    folder, document = hamlets
+    assert merit("audit", folder, "--json").document == document["audit"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ('node = "road"\nsince = "00:45"', 'node = "lane"\nsince = "00:45"', "no node called lane"),
+        ("fee_micro_per_kwh = 30_000", "fee_micro_per_kwh = 40_001", "at most its cap"),
+        ('since = "00:45"', 'since = "noon"', "demo.tariffs.0.since"),
+    ],
+    ids=["a tariff of no node", "a fee above the cap", "a time that is none"],
+)
+def test_a_tariff_that_cannot_be_is_refused(merit, tmp_path, before, after, why):
+    assert before in HAMLETS
+    (tmp_path / "hamlets.toml").write_text(VILLAGE.read_text() + HAMLETS.replace(before, after))
+    ended = merit("demo", "--data", tmp_path / "day", "--community", tmp_path / "hamlets.toml")
+    assert (ended.code, why in ended.err) == (3, True), ended.err
+
+
 @pytest.mark.parametrize("story", ['sold = "palace"', 'aggregated = ["palace"]'])
 def test_a_story_about_homes_that_are_not_there_is_refused(merit, tmp_path, story):
     (tmp_path / "village.toml").write_text(f"{VILLAGE.read_text()}[demo]\n{story}\n")
@@ -166,12 +286,22 @@ def test_a_story_about_homes_that_are_not_there_is_refused(merit, tmp_path, stor
 
 
 @pytest.mark.slow
-def test_the_demo_street_trades_its_whole_day_within_a_minute(tmp_path):
+def test_the_demo_neighbourhood_trades_its_whole_day_within_a_minute(tmp_path):
     ended = run_apart("demo", "--data", "day", "--json", cwd=tmp_path)
     assert ended.code == 0, ended.err
     document = ended.document
     assert document["audit"]["sound"] is True
     assert document["chain"]["sessions"] == 96
     assert len(document["bills"]) >= 13
-    assert json.dumps(document["caught"]).count("clearing-trades") == 2
+    assert json.dumps(document["caught"]).count("clearing-trades") == 4
+    feeder = next(node for node in document["nodes"] if node["name"] == "feeder")
+    assert feeder["full_sessions"] > 0 < document["without_limits"]["traded_wh"]
+    for bill in document["bills"][1:]:
+        assert bill["bill_nano"] <= bill["without_market_nano"]
     assert run_apart("audit", "day", cwd=tmp_path).code == 0
+
+
+@pytest.mark.slow
+def test_the_demo_street_trades_its_whole_day_too(tmp_path):
+    ended = run_apart("demo", "--data", "day", "--community", street_file(), "--json", cwd=tmp_path)
+    assert (ended.code, ended.document["audit"]["sound"]) == (0, True), ended.err

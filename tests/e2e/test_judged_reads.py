@@ -51,12 +51,18 @@ ON_CHAIN = {
 
 PUBLIC = {
     "/v1/meta",
+    "/v1/nodes",
+    "/v1/balancing",
+    "/v1/nodes/{number}/terms",
     "/v1/health",
     "/v1/sessions",
     "/v1/sessions/{session}",
     "/v1/batches",
     "/v1/batches/{session}/{part}",
     "/v1/events",
+    "/v1/imbalance/rules",
+    "/v1/imbalance/prices",
+    "/v1/imbalance/runs",
     "/v1/orders/{digest}/cancellation/typed-data",
     "/v1/grants/{digest}/revocation/typed-data",
     "/problems",

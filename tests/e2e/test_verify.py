@@ -83,7 +83,9 @@ def inside(name, change):
 ALTERED = {
     "a trade's energy": of_trade(trade=inside("energy_wh", more)),
     "a trade's rate": of_trade(trade=inside("rate_micro_per_kwh", more)),
-    "a trade's fee": of_trade(trade=inside("fee_rate_micro_per_kwh", more)),
+    "a trade's fee": of_trade(
+        trade=inside("fees", lambda fees: [fees[0] | {"rate_micro_per_kwh": fees[0]["rate_micro_per_kwh"] + 1}])
+    ),
     "a trade's bid": of_trade(trade=inside("bid", flip_hex)),
     "a leaf": of_trade(leaf=flip_hex),
     "a sibling": of_trade(siblings=lambda siblings: [flip_hex(siblings[0]), *siblings[1:]]),

@@ -114,7 +114,7 @@ def spoilt(document, path, how):
     elif how == "surplus" and isinstance(inner, dict):
         inner["colour"] = "green"
     elif how == "true":
-        inner[path[-1]] = True
+        inner[path[-1]] = 1 if isinstance(inner[path[-1]], bool) else True
     else:
         inner[path[-1]] = 1.5
     return copied

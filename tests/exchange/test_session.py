@@ -9,7 +9,9 @@ from exchange.session import SessionState, Step, after, follows
 LISTED = {
     (SessionState.OPEN, Step.ORDER): SessionState.OPEN,
     (SessionState.OPEN, Step.CANCEL): SessionState.OPEN,
+    (SessionState.OPEN, Step.TICK): SessionState.OPEN,
     (SessionState.OPEN, Step.CLOSE): SessionState.CLOSED,
+    (SessionState.CLOSED, Step.PROPOSE): SessionState.CLOSED,
     (SessionState.CLOSED, Step.CLEAR): SessionState.CLEARED,
     (SessionState.CLEARED, Step.SETTLE): SessionState.SETTLED,
 }

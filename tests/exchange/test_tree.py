@@ -71,7 +71,8 @@ def test_every_node_of_the_path_takes_its_fee_once_and_no_other(tree, data, rate
     for one, other in pairwise(path):
         assert other == tree[one].parent or one == tree[other].parent
     assert set(path) == set(tree.way_up(seller)) ^ set(tree.way_up(buyer)) | {top}
-    assert top in tree.way_up(seller) and top in tree.way_up(buyer)
+    assert top in tree.way_up(seller)
+    assert top in tree.way_up(buyer)
     shares = tree.shares(seller, buyer, rate)
     assert [share.node for share in shares] == [one for one in path if tree[one].fee.at(rate) or one == top]
     assert total(shares) == tree.fee(seller, buyer, rate) == sum(tree[one].fee.at(rate) for one in path)

@@ -3,7 +3,7 @@
 The file counts kWh and cents per kWh; both are converted exactly. Where `design_expected` stands, it is ours. Where
 the case names an interval wider than a point, the `clearing_rate` beside it is the interval's upper end, which is the
 reference's choice; ours is the midpoint, so there the interval and the volume are asserted and the rate only to lie
-inside. pac-020 charges a percentage fee, which no market here has: only its law of one common rate is asserted.
+inside. pac-020 charges a percentage fee; its rate is the upper end, too, and ours with the fee lies inside.
 """
 
 import json
@@ -20,7 +20,9 @@ from exchange.clearing import Clearing
 from exchange.delivery import Mechanism
 from exchange.order import Side
 from exchange.trade import Trade
-from tests.exchange.trees import one_node
+from exchange.tree import Fee, Tree
+from exchange.units import share
+from tests.exchange.trees import node, one_node
 from tests.strategies import SESSION, one_fee, resting
 
 BID, OFFER = Side.BID, Side.OFFER
@@ -62,6 +64,23 @@ by_every_mechanism = pytest.mark.parametrize("mechanism", Mechanism, ids=attrget
 
 def test_every_pay_as_clear_case_of_the_file_is_run():
     assert sorted([*BOOKS, *ASSIGNMENTS]) == sorted(name for name in CASES if name.startswith("pac-"))
+
+
+def test_pac_020_with_a_percentage_fee_the_common_rate_is_kept():
+    case = CASES["pac-020"]["input"]
+    percent = node(SESSION.market, None, Fee(ppm=10_000 * int(case["grid_fee_percent"])))
+    entries = [
+        resting(side, micro(order["rate"]), wh(order["energy_kwh"]), sequence=number)
+        for number, (side, order) in enumerate(
+            [*((BID, bid) for bid in case["bids"]), *((OFFER, offer) for offer in case["offers"])], 1
+        )
+    ]
+    trades = clear(entries, session=SESSION, tree=Tree((percent,))).trades
+    assert len({(trade.rate, trade.fee_rate) for trade in trades}) == 1
+    assert [trade.energy for trade in trades] == [1_000, 1_000]
+    assert trades[0].fee_rate == share(trades[0].rate, percent.fee.ppm)
+    assert micro(10) <= trades[0].rate
+    assert trades[0].rate + trades[0].fee_rate <= micro(20)
 
 
 @pytest.mark.parametrize("name", BOOKS)

@@ -2,20 +2,25 @@
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.auction import Columns
 from exchange.delivery import Mechanism
+from exchange.levels import levels_of
 from exchange.order import Side
 from exchange.preferences import Alternative, Preferences
 from exchange.tree import Fee, Node, Tree
+from exchange.tree_auction import clear_levels
 from exchange.units import MAX_ENERGY
-from exchange.walk import walk
-from exchange.walk_order import Walked, WalkOrder
+from exchange.walk import walk as walk_columns
+from exchange.walk_order import Walked, WalkSide
 from identity.address import Address
 from identity.claim_data import EnergyType
 
@@ -47,6 +52,37 @@ def node(number, parent=None, fee=0, ppm=0, most_in=None, most_out=None, mechani
         export_limit=most_out,
         mechanism=mechanism,
     )
+
+
+@dataclass(frozen=True)
+class WalkOrder:
+    """A row of a side, for those who look at rows."""
+
+    node: int
+    side: Side
+    rate: int
+    energy: int
+    account: int
+    holder: Address
+    asset: Address
+    energy_type: EnergyType
+    preferences: Preferences | None
+
+
+def side_of(orders):
+    def column(name):
+        return np.array([getattr(one, name) for one in orders], dtype=np.int64)
+
+    return WalkSide(
+        **{name: column(name) for name in ("node", "rate", "energy", "account", "energy_type")},
+        holder=[one.holder for one in orders],
+        asset=[one.asset for one in orders],
+        preferences={place: one.preferences for place, one in enumerate(orders) if one.preferences},
+    )
+
+
+def walk(bids, offers, tree, mechanism, **rest):
+    return walk_columns(side_of(bids), side_of(offers), tree, mechanism, **rest)
 
 
 def order(side, rate, energy, *wishes, at=1, who=0, account=None, energy_type=EnergyType.PV):
@@ -107,7 +143,7 @@ def orders(side, numbers, wanted, accounts):
 
 
 @st.composite
-def trees(draw, shares=False, limits=True, mechanisms=False):
+def trees(draw, shares=False, limits=True, mechanisms=()):
     nodes = []
     for number in range(1, draw(st.integers(1, 6)) + 1):
         share = shares and draw(st.booleans())
@@ -120,7 +156,7 @@ def trees(draw, shares=False, limits=True, mechanisms=False):
                 ppm=draw(st.integers(0, 300_000)) if share else 0,
                 most_in=draw(limit),
                 most_out=draw(limit),
-                mechanism=draw(st.sampled_from([None, PAB, PAO])) if mechanisms else None,
+                mechanism=draw(st.sampled_from([None, *mechanisms])),
             )
         )
     return Tree(tuple(nodes))
@@ -304,7 +340,7 @@ def test_no_law_is_broken_where_fees_are_shares(mechanism, book):
 
 @pytest.mark.parametrize("mechanism", [PAO, PAB], ids=lambda one: one.title)
 @few
-@given(book=books(mechanisms=True))
+@given(book=books(mechanisms=(PAB, PAO)))
 def test_the_walk_is_that_of_the_slow_reference(mechanism, book):
     walked = walk(*book, mechanism)
     assert (walked.trades, walked.held) == reference(*book, mechanism)
@@ -316,44 +352,28 @@ def test_the_walk_is_that_of_the_slow_reference_where_fees_are_shares(book):
     assert (walked.trades, walked.held) == reference(*book, PAB)
 
 
-def plain_reference(bids, offers, tree):
-    """Match plain orders node by node, two queues at a time: bid, offer, energy and top of each trade."""
-    bids = {place: (one, one.energy) for place, one in enumerate(bids)}
-    offers = {place: (one, one.energy) for place, one in enumerate(offers)}
-    trades = []
-    for number in sorted((one.number for one in tree.nodes), key=lambda number: -len(tree.way_up(number))):
-        wanting = [place for place in bids if number in tree.way_up(bids[place][0].node)]
-        giving = [place for place in offers if number in tree.way_up(offers[place][0].node)]
-        wanting.sort(key=lambda place: tree.fee(number, bids[place][0].node, 0) - bids[place][0].rate)
-        giving.sort(key=lambda place: offers[place][0].rate + tree.fee(offers[place][0].node, number, 0))
-        here = []
-        while wanting and giving:
-            (buyer, wants), (seller, has) = bids[wanting[0]], offers[giving[0]]
-            if seller.rate + tree.fee(seller.node, buyer.node, 0) > buyer.rate:
-                break
-            energy = min(wants, has)
-            here.append((wanting[0], giving[0], energy, number))
-            bids[wanting[0]], offers[giving[0]] = (buyer, wants - energy), (seller, has - energy)
-            wanting = wanting[wants == energy :]
-            giving = giving[has == energy :]
-        trades.append((number, here))
-        bids = {place: one for place, one in bids.items() if one[1]}
-        offers = {place: one for place, one in offers.items() if one[1]}
-    return [trade for _, here in sorted(trades) for trade in here]
-
-
 @by_every_mechanism
-@few
-@given(book=books(plain=True, limits=False, accounts=ITS_OWN))
-def test_plain_orders_meet_as_two_queues_would(mechanism, book):
+@settings(max_examples=60)
+@given(book=books(plain=True, accounts=ITS_OWN, mechanisms=(PAO, PAB, PAC)))
+def test_on_plain_books_with_constant_fees_the_walk_is_the_kernel(mechanism, book):
     bids, offers, tree = book
-    trades = walk(*book, mechanism).trades
-    assert [(at, of, energy, top) for at, of, energy, _, top, _ in trades] == plain_reference(bids, offers, tree)
-    for at, of, _, rate, _, _ in trades:
-        if mechanism is PAO:
-            assert rate == offers[of].rate
-        if mechanism is PAB:
-            assert rate + tree.fee(offers[of].node, bids[at].node, rate) == bids[at].rate
+    kernel = clear_levels(columns_of(bids, tree), columns_of(offers, tree), levels_of(tree, mechanism))
+    walked = walk(*book, mechanism)
+    numbers = np.array([one.number for one in tree.nodes])
+    matches = (kernel.bid, kernel.offer, kernel.quantity, kernel.rate, numbers[kernel.top])
+    assert [trade[:5] for trade in walked.trades] == list(zip(*(column.tolist() for column in matches), strict=True))
+    assert {trade[5] for trade in walked.trades} <= {None}
+    priced = np.flatnonzero(kernel.has_price)
+    assert walked.prices == dict(zip(numbers[priced].tolist(), kernel.price[priced].tolist(), strict=True))
+    for side, (row, at, energy) in ((BID, kernel.held_bid), (OFFER, kernel.held_offer)):
+        held = zip(row.tolist(), numbers[at].tolist(), energy.tolist(), strict=True)
+        assert sorted(rest for which, *rest in walked.held if which is side) == sorted(map(list, held))
+
+
+def columns_of(orders, tree):
+    place = {one.number: index for index, one in enumerate(tree.nodes)}
+    rows = [(place[one.node], one.rate, one.energy) for one in orders]
+    return Columns(*np.array(rows, dtype=np.int64).reshape(-1, 3).T)
 
 
 @by_every_mechanism
@@ -566,6 +586,14 @@ def test_a_share_is_of_what_the_seller_gets_and_an_offer_that_comes_another_way_
     assert trades([bid(132, 5)], sellers, PAO, tree) == [(0, 1, 5, 100, 1, None)]  # 100 + 12 + 20, not 111 + 22
     assert trades([bid(132, 5)], sellers, PAB, tree) == [(0, 1, 5, 100, 1, None)]
     assert trades([bid(131, 5)], sellers, PAO, tree) == []
+
+
+def test_where_fees_are_shares_a_row_that_accepts_one_list_goes_by_its_path_too():
+    tree = Tree((node(1), node(2, 1), node(3, 2, ppm=200_000), node(4, 3, ppm=250_000)))
+    wind, sun = Alternative(energy_types=(WIND,)), offer(1, 2, at=3, who=1)
+    turbine = offer(18, 5, at=4, energy_type=WIND, who=2)  # 18 and shares of 5 and 4
+    assert trades([bid(27, 5, wind, at=3)], [sun, turbine], PAB, tree) == [(0, 1, 5, 18, 3, 0)]
+    assert trades([bid(26, 5, wind, at=3)], [sun, turbine], PAB, tree) == []
 
 
 def test_an_order_at_no_node_is_refused_and_so_is_a_mechanism_for_whole_trees():

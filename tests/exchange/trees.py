@@ -39,6 +39,7 @@ def communities(feeder: int = 0, north: int = 0, south: int = 0, **limits: int) 
             number,
             1,
             fee,
+            name=name,
             import_limit=bound.pop(f"{name}_import", None),
             export_limit=bound.pop(f"{name}_export", None),
         )

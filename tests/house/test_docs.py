@@ -16,7 +16,7 @@ def refusals(base: type) -> set[type]:
 
 def all_refusals() -> set[type]:
     from contracts.errors import EvmError
-    from exchange.errors import ExchangeRefused
+    from exchange.notice_errors import ExchangeRefused
     from identity.errors import IdentityRefused
     from settlement.errors import SettlementRefused
 

@@ -3,10 +3,14 @@
 import pytest
 
 from exchange.book import book_from_document
+from exchange.charge import CHARGE_TYPE
 from exchange.documents import event_from_document, hexed
+from exchange.forecast import FORECAST_TYPE
 from exchange.order import CANCELLATION_TYPE, ORDER_TYPE
 from exchange.parameters import from_document
+from exchange.proposals import PROPOSAL_TYPE
 from exchange.receipt import RECEIPT_TYPE, RECEIPTS_TYPE
+from exchange.terms import TERMS_TYPE
 from exchange.trade import Trade
 from exchange.units import MicroPerKwh
 from tests.exchange import street
@@ -178,6 +182,10 @@ def test_meta_tells_everything_needed_to_sign_an_order(client, clock):
         "Cancellation": CANCELLATION_TYPE,
         "Receipt": RECEIPT_TYPE,
         "Receipts": RECEIPTS_TYPE,
+        "NodeTerms": TERMS_TYPE,
+        "Forecast": FORECAST_TYPE,
+        "Proposal": PROPOSAL_TYPE,
+        "StateOfCharge": CHARGE_TYPE,
     }
     assert body["domain_separator"] == hexed(street.SEPARATOR)
     assert body["domain"]["chainId"] == body["chain_id"] == 31_337

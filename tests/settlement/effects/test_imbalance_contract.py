@@ -12,8 +12,8 @@ from contracts.transacting import transact
 from exchange.units import MicroPerKwh, Nano, Wh
 from identity.address import Address
 from identity.hashing import keccak
+from identity.purposes import METER
 from identity.signature import address_of, sign
-from identity.typed_data import address_word, digest, word
 from settlement.claim_tree import Charge, ClaimLeaf, ClaimTree, ImbalanceClaim, claim_session, salt_of
 from settlement.effects import imbalance_contract, settlement_contract
 from settlement.effects.chain_view import read_chain
@@ -30,6 +30,7 @@ from settlement.facts import (
     ImbalanceVoided,
     Moved,
 )
+from settlement.reading import Reading
 from tests.actors import STRANGER
 from tests.settlement.effects.street import (
     ADMIN_KEY,
@@ -46,7 +47,6 @@ SHORT, LONG, BOND, WINDOW = MicroPerKwh(400_000), MicroPerKwh(50_000), Nano(5_00
 RULES = keccak(b"the community's rules")
 SECRET = keccak(b"a secret of the operator")
 METER_KEY = keccak(b"the key in the meter")
-READING = keccak(b"Reading(address asset,uint40 start,uint32 seconds,int64 netWh,uint64 version)")
 
 
 class Imbalance:
@@ -110,12 +110,11 @@ class Imbalance:
     def reading(self, member, net):
         """The meter's signature of what it read."""
         identity = self.street.identities[member.asset]
-        fields = READING + address_word(identity) + word(FIRST_DELIVERY) + word(900) + word(net) + word(1)
-        return sign(digest(self.street.contract.domain_separator(), keccak(fields)), METER_KEY)
+        read = Reading(asset=identity, start=FIRST_DELIVERY, seconds=900, net=Wh(net))
+        return sign(read.digest(self.street.contract.domain_separator()), METER_KEY)
 
     def name_meter(self, member):
-        kind = keccak(b"merit.meter.v1")
-        data = abi_of("AssetIdentity").calldata("delegate", kind, address_of(METER_KEY), 1 << 32)
+        data = abi_of("AssetIdentity").calldata("delegate", METER, address_of(METER_KEY), 1 << 32)
         transact(self.street.evm, member.key, self.street.identities[member.asset], data)
 
 
