@@ -193,7 +193,7 @@ def dispute(
 ):
     """
     @notice Void a claim that has not been settled yet: by a leaf that contradicts itself, or by a reading that contradicts it, signed
-        by a meter that the asset's owner has named and had not dismissed when the period was over. Anybody may, and `account`
+        by a meter that the asset's owner has named and had not dismissed when the period began. Anybody may, and `account`
         gets the bond.
     @param proof Siblings of the leaf from the bottom up.
     @param net What the reading says, of the claim's period and in `version`, signed in the form of EIP-2098. A reading older than
@@ -352,7 +352,7 @@ def _session(claimed: Claim) -> uint256:
 @view
 def _check_meter(start: uint256, period: uint256, asset: uint256, net: int64, version: uint64, r: bytes32, vs: bytes32):
     """
-    @notice Refuse a reading that no meter of the asset has signed, as of the end of the period.
+    @notice Refuse a reading that no meter of the asset has signed, as of the start of the period, as the exchange does.
     """
     identity: address = (staticcall Settlement(imbalance_terms.SETTLEMENT).asset(asset))[0]
     digest: bytes32 = keccak256(
@@ -369,7 +369,7 @@ def _check_meter(start: uint256, period: uint256, asset: uint256, net: int64, ve
     # the registry files a delegation under the hash of its kind
     filed: bytes32 = keccak256(abi_encode(keccak256(abi_encode(METER, epoch))))
     until: uint256 = staticcall DidRegistry(DID_REGISTRY).delegates(identity, filed, signer)
-    assert until >= start + period, "imbalance: not its meter"
+    assert until > start, "imbalance: not its meter"
 
 
 @internal

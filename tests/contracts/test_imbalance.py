@@ -18,6 +18,7 @@ from tests.contracts.metered import (
     Metered,
     charge_word,
 )
+from tests.contracts.metered import METER as PURPOSE
 from tests.contracts.orders import address_of
 from tests.contracts.registries import GRID_OPERATOR
 from tests.contracts.town import NANO, PERIOD, START, Contract, Town
@@ -263,24 +264,23 @@ def test_what_is_no_signature_is_nobodys(metered, claim, short):
         metered.dispute(made, short, (-1_000, 1, bytes(32), bytes(32)))
 
 
-def test_a_meter_that_was_dismissed_after_the_period_still_counts_and_one_before_does_not(metered, town):
-    town.move_to(START + 30 * PERIOD)
+def test_a_meter_that_was_dismissed_once_the_period_had_begun_counts_and_one_before_does_not(metered, town):
     start = START + 31 * PERIOD
     leaf = metered.leaf("the consumer", -1_300)
     shell = town.registries.shell(town.identities["the consumer"])
-    from tests.contracts.metered import METER as PURPOSE
-
-    town.move_to(start + PERIOD - 1)
+    reading = metered.reading("the consumer", -1_000, meter=METER, start=start)
     with town.as_before():
+        town.move_to(start)
         shell.send("the consumer", "dismiss", PURPOSE, address_of(METER))
         town.move_to(start + PERIOD)
         made = metered.claim(metered.claim_of([leaf], start=start))
         with refused("imbalance: not its meter"):
-            metered.dispute(made, leaf, metered.reading("the consumer", -1_000, meter=METER, start=start))
-    town.move_to(start + PERIOD)
+            metered.dispute(made, leaf, reading)
+    town.move_to(start + 1)
     shell.send("the consumer", "dismiss", PURPOSE, address_of(METER))
+    town.move_to(start + PERIOD)
     made = metered.claim(metered.claim_of([leaf], start=start))
-    metered.dispute(made, leaf, metered.reading("the consumer", -1_000, meter=METER, start=start))
+    metered.dispute(made, leaf, reading)
 
 
 def test_a_leaf_is_shown_to_be_in_the_tree(metered, claim, short, long):

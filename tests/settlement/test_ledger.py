@@ -22,6 +22,7 @@ from settlement.errors import (
 from settlement.facts import (
     Deposited,
     MarketOpened,
+    Moved,
     WithdrawalCancelled,
     WithdrawalRequested,
     Withdrawn,
@@ -55,6 +56,31 @@ accounts = st.integers(1, 7)
 amounts = st.one_of(
     st.integers(1, 50).map(lambda units: Nano(units * 1000)), st.sampled_from([Nano(0), Nano(-1000), Nano(1)])
 )
+
+
+def test_the_clearer_moves_credit_one_entry_after_the_other():
+    ledger = Ledger()
+    ledger.deposit(1, Nano(5_000))
+    ledger.apply(Moved(((2, 7), (2, -4), (1, -3))))
+    assert ledger.credits() == {1: 4_997, 2: 3}
+    assert ledger.total == 5_000
+
+
+@pytest.mark.parametrize(
+    ("entries", "refusal"),
+    [
+        (((1, -5), (2, 6)), AmountOutOfBounds),
+        (((1, -5_001), (2, 5_001)), CreditShort),
+        (((2, -1), (1, 1)), CreditShort),
+        (((2, 1 << 64), (1, -(1 << 64))), CreditTooLarge),
+    ],
+)
+def test_credit_that_is_not_there_is_not_moved(entries, refusal):
+    ledger = Ledger()
+    ledger.deposit(1, Nano(5_000))
+    with pytest.raises(refusal):
+        ledger.apply(Moved(entries))
+    assert ledger.credits() == {1: 5_000}
 
 
 def ledger_with(**credit_of):
