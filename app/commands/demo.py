@@ -16,7 +16,7 @@ from app.output import Output
 _MARK = "made-by-demo"
 """A file that says that a folder may be thrown away."""
 
-_DATABASES = ("journal.db", "settlement.db", "access.db", "archive.db")
+_DATABASES = ("journal.db", "settlement.db", "access.db", "archive.db", "meters.db")
 _MADE_BY_US = {
     _MARK,
     "exchange.json",
