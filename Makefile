@@ -35,7 +35,7 @@ check: setup ## format, lint, types, import rules, artifacts
 	$(BIN)/python -m app.interface --check
 
 marked: setup ## the tests that need Node, Chromium, anvil, PostgreSQL or the sim extra, and the long ones
-	$(BIN)/python -m pytest -n 2 -q -m '$(MARKS)'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m '$(MARKS)'
 
 bench: setup ## one figure a line, beside its base in the same run
 	$(BIN)/python -m bench.clearing

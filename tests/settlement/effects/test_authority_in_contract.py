@@ -183,6 +183,11 @@ def test_what_the_exchange_lets_in_the_contract_settles_after_long_histories(pla
     check(place, before, after)
 
 
+def test_a_claim_that_ended_in_the_second_it_began_in_takes_nothing_back(place):
+    again = [("revoke", ASSET), ("wait", 1), ("certify", ASSET, 0, 60), ("revoke", ASSET)]
+    assert check(place, [("wait", 1), ("wait", 1), ("wait", 1)], again) == {True, False}
+
+
 def test_the_comparison_sees_both_answers(place):
     assert check(place, [("delegate", 0, 5_000)], [("sell", 0), ("revoke", ASSET)]) == {True, False}
     assert check(place, [("certify", BALANCING, 0, 5_000), ("delegate", 0, 5_000)], []) == {True, False}
