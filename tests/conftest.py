@@ -11,7 +11,7 @@ from hypothesis import settings
 from tests.postgres_cluster import cluster
 
 # on a loaded machine any single example may take its time; tests that say how many they want get as many
-settings.register_profile("merit", max_examples=50, deadline=None)
+settings.register_profile("merit", max_examples=30, deadline=None)
 settings.load_profile("merit")
 
 # py-evm and hypothesis make heaps of small objects that live shortly: looking through them at every 700th is a sixth of

@@ -93,7 +93,7 @@ def cleared(bids: list[Row], offers: list[Row], tree: list[Place]) -> TreeResult
     return as_result(clear_levels(columns(bids), columns(offers), as_levels(tree)))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(forests_of_orders())
 def test_the_kernel_gives_what_the_slow_reference_gives(book):
     assert cleared(*book) == reference_tree(*book)
