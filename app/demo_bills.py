@@ -76,8 +76,8 @@ def without_market(books: Iterable[Book], outside: Outside) -> Mapping[int, Nano
         for resting in sorted(homes, key=lambda resting: _priority(resting, outside.node, tree)):
             side, other = (Side.BID, Side.OFFER) if resting.order.side is Side.BID else (Side.OFFER, Side.BID)
             top = tree.top(resting.node, outside.node)
-            crossed = [(node, side) for node in _below(tree.way_up(resting.node), top)]
-            crossed += [(node, other) for node in _below(tree.way_up(outside.node), top)]
+            crossed = [(node, side) for node in tree.below(resting.node, top)]
+            crossed += [(node, other) for node in tree.below(outside.node, top)]
             limits = [key for key in crossed if key in rest]
             energy = Wh(min([left[resting.digest], *(rest[key] for key in limits)]))
             for key in limits:
@@ -93,7 +93,3 @@ def _priority(resting: Resting, outside: int, tree: Tree) -> tuple[int, int, byt
     if resting.order.side is Side.BID:
         return -tree.most_for_seller(limit, outside, resting.node), *resting.arrival
     return limit + tree.fee(resting.node, outside, limit), *resting.arrival
-
-
-def _below(way: tuple[int, ...], top: int) -> tuple[int, ...]:
-    return way[: way.index(top)]

@@ -134,8 +134,8 @@ def followed(clearing: Clearing, nodes: Mapping[bytes, int], agents: Sequence[in
     for trade in clearing.trades:
         top = trade.fees.top
         up = tree.way_up(top)
-        buyer, seller = tree.way_up(nodes[trade.bid]), tree.way_up(nodes[trade.offer])
-        below = (*reversed(buyer[: buyer.index(top)]), *reversed(seller[: seller.index(top)]))
+        buyer, seller = tree.below(nodes[trade.bid], top), tree.below(nodes[trade.offer], top)
+        below = (*reversed(buyer), *reversed(seller))
         follower = next((node for node in (*up, *below) if node in energy), None)
         if follower is not None:
             energy[follower] = Wh(energy[follower] + trade.energy)

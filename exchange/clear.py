@@ -167,9 +167,7 @@ def _nodes(found: Found, bids: Sequence[Resting], offers: Sequence[Resting], tre
     for match in found.matches:
         energy[match.top] = energy.get(match.top, 0) + match.energy
         for crossed, number in ((exported, offers[match.offer].node), (imported, bids[match.bid].node)):
-            for below in tree.way_up(number):
-                if below == match.top:
-                    break
+            for below in tree.below(number, match.top):
                 crossed[below] = crossed.get(below, 0) + match.energy
     there = sorted({*energy, *exported, *imported, *found.prices})
     return tuple(

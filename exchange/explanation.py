@@ -173,8 +173,7 @@ def _nearest(entry: Resting, clearing: Clearing, tree: Tree) -> NodeResult | Non
 
 def _at_node(entry: Resting, node: int, tree: Tree) -> MicroPerKwh:
     """Return the order's limit as a rate at a node above it: what is sold there, with the fees on the way."""
-    way = tree.way_up(entry.node)
-    below = way[: way.index(node)]
+    below = tree.below(entry.node, node)
     if entry.order.side is Side.OFFER:
         limit = entry.order.limit
         return MicroPerKwh(limit + sum(tree[number].fee.at(limit) for number in below))

@@ -108,8 +108,7 @@ def _walked(
     matches = [Match(*trade) for trade in result.trades]
     ends: dict[int, tuple[MicroPerKwh, MicroPerKwh]] = {}
     for match in matches:
-        way = tree.way_up(offers[match.offer].node)
-        below = way[: way.index(match.top)]
+        below = tree.below(offers[match.offer].node, match.top)
         rate = MicroPerKwh(match.rate + sum(tree[number].fee.at(match.rate) for number in below))
         low, high = ends.get(match.top, (rate, rate))
         ends[match.top] = min(low, rate), max(high, rate)

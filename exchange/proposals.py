@@ -226,7 +226,7 @@ class _Checking:
         ways = [
             (number, incoming)
             for node, incoming in ((offer.node, False), (bid.node, True))
-            for number in self._tree.way_up(node)[: self._tree.way_up(node).index(fees.top)]
+            for number in self._tree.below(node, fees.top)
         ]
         for number, incoming in ways:
             node = self._tree[number]

@@ -107,8 +107,7 @@ def results(
         energy[top] = energy.get(top, 0) + trade.energy
         rates.setdefault(top, []).append(trade.rate + trade.fees.before_top)
         for crossed, digest in ((exported, trade.offer), (imported, trade.bid)):
-            way = tree.way_up(nodes[digest])
-            for below in way[: way.index(top)]:
+            for below in tree.below(nodes[digest], top):
                 crossed[below] = crossed.get(below, 0) + trade.energy
     return tuple(
         NodeResult(

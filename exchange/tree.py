@@ -8,6 +8,7 @@ period, each way counted by itself: what goes in is never set off against what g
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from exchange.delivery import Mechanism
 from exchange.units import MAX_RATE, NOTHING, MicroPerKwh, Wh, share
@@ -144,6 +145,10 @@ class Tree:
         """Return the nodes from `number` to the root, both included."""
         return self._ways[number]
 
+    def below(self, number: int, top: int) -> tuple[int, ...]:
+        """Return the nodes on the way up from `number` to `top`, which is left out: a trade made there crosses theirs."""
+        return tuple(takewhile(lambda node: node != top, self._ways[number]))
+
     def top(self, seller: int, buyer: int) -> int:
         """Return the deepest node that is above both, or one of them."""
         over = set(self._ways[buyer])
@@ -152,8 +157,7 @@ class Tree:
     def path(self, seller: int, buyer: int) -> tuple[int, ...]:
         """Return the nodes from the seller's to the buyer's, both included, each once."""
         top = self.top(seller, buyer)
-        up, down = self._ways[seller], self._ways[buyer]
-        return (*up[: up.index(top) + 1], *reversed(down[: down.index(top)]))
+        return (*self.below(seller, top), top, *reversed(self.below(buyer, top)))
 
     def shares(self, seller: int, buyer: int, rate: MicroPerKwh) -> tuple[FeeShare, ...]:
         """Return what each node takes between two nodes where the seller gets `rate`, in the order of the path.

@@ -148,9 +148,7 @@ def _check_limits(book: Book, tree: Tree) -> Iterator[Finding]:
         for way, digest in enumerate((trade.bid, trade.offer)):
             if digest not in nodes:
                 continue
-            for number in tree.way_up(nodes[digest]):
-                if number == trade.fees.top:
-                    break
+            for number in tree.below(nodes[digest], trade.fees.top):
                 crossed.setdefault(number, [0, 0])[way] += trade.energy
     tree = reserve_tree(tree, book.key.product)  # balancing down, what bids pass is let out, and what offers pass in
     names = ("out", "in") if book.key.product is Product.BALANCING_DOWN else ("in", "out")
