@@ -146,7 +146,7 @@ class Tree:
         return self._ways[number]
 
     def below(self, number: int, top: int) -> tuple[int, ...]:
-        """Return the nodes from `number` up to `top`, which is left out: a trade made there crosses their boundaries."""
+        """Return the nodes from `number` up to `top`, without it: a trade made there crosses their boundaries."""
         return tuple(takewhile(lambda node: node != top, self._ways[number]))
 
     def top(self, seller: int, buyer: int) -> int:
